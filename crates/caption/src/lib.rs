@@ -1,0 +1,3 @@
+//! The image captioner of unspool, and the hand-written formulas that witness its gradients.
+#![deny(missing_docs)]
+pub mod data;

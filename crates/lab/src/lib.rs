@@ -1,0 +1,2 @@
+//! Runs, checkpoints and comparisons of unspool.
+#![deny(missing_docs)]

@@ -1,0 +1,2 @@
+//! Layers, recurrent cells, losses and optimisers of unspool.
+#![deny(missing_docs)]

@@ -1,0 +1,2 @@
+//! The tape of unspool: record, differentiate, optimise and execute tensor programs.
+#![deny(missing_docs)]
