@@ -1,2 +1,35 @@
-//! The tape of unspool: record, differentiate, optimise and execute tensor programs.
+//! The tape of unspool: record a tensor program, differentiate it, and run it.
+//!
+//! In reading order:
+//! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
+//! made of; [`record`] grows it, [`packing`] and [`scan`] put loops into it, and [`grad`](mod@grad)
+//! adds gradients; [`interpret`](mod@interpret) evaluates it plainly; [`check`] holds gradients
+//! against differences.
 #![deny(missing_docs)]
+
+pub mod check;
+pub mod dtype;
+pub mod engine;
+pub mod error;
+pub mod grad;
+pub mod graph;
+pub mod interpret;
+pub mod ops;
+pub mod packing;
+pub mod record;
+pub mod scan;
+pub mod shape;
+pub mod tensor;
+
+pub use dtype::{DType, Element, Real};
+pub use engine::{Engine, Run};
+pub use error::{RunError, ShapeError};
+pub use grad::{grad, try_grad};
+pub use graph::{Graph, NodeId};
+pub use interpret::interpret;
+pub use ops::{Custom, Windows, concat};
+pub use packing::Packing;
+pub use record::{Leaf, Operand, Tape, Var};
+pub use scan::{Bundle, scan, scan_reverse};
+pub use shape::{Dim, Shape};
+pub use tensor::Tensor;

@@ -1,0 +1,96 @@
+//! Tensors joined along an axis. Each gradient is the slice where its operand went.
+
+use super::slice::{Around, copy_range};
+use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use crate::dtype::{DType, with_real};
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::record::Var;
+use crate::shape::{Dim, Shape};
+
+/// The operands one after another along an axis.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Concat {
+    /// The axis along which operands may differ in extent.
+    pub axis: u8,
+}
+
+impl Rule for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Movement
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        let dtype = common_real(self, inputs)?;
+        let axis = usize::from(self.axis);
+        check_axis(self, inputs, axis)?;
+        let apart = |shape: &Shape| {
+            shape.dims().iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, d)| *d).collect()
+        };
+        let rest: Shape = apart(inputs[0].shape);
+        let mut joined = 0;
+        for input in inputs {
+            if input.shape.rank() != inputs[0].shape.rank() || apart(input.shape) != rest {
+                return Err(self.error(inputs, format!("operands differ along other axes than {axis}")));
+            }
+            match input.shape.dim(axis).known() {
+                Some(extent) => joined += extent,
+                None => return Err(self.error(inputs, format!("axis {axis} is the rows of a step"))),
+            }
+        }
+        let join = |(index, dim): (usize, &Dim)| if index == axis { Dim::new(joined) } else { *dim };
+        Ok((inputs[0].shape.dims().iter().enumerate().map(join).collect(), dtype))
+    }
+
+    fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
+        let axis = usize::from(self.axis);
+        let target = Around::axis(io.shape, axis);
+        let mut start = 0;
+        for (index, input) in io.inputs.iter().enumerate() {
+            let source = Around::axis(&input.shape, axis);
+            with_real!(io.dtype(), T => {
+                copy_range::<T>(io.get(index), source, 0, io.out(), target, start, source.extent);
+            });
+            start += source.extent;
+        }
+        Ok(())
+    }
+
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
+        let axis = usize::from(self.axis);
+        let mut start = 0;
+        let slice = |input| {
+            let extent = at.input_shape(input).dim(axis).at(0);
+            start += extent;
+            at.wants(input).then(|| at.upstream().slice(axis, start - extent..start))
+        };
+        (0..at.inputs()).map(slice).collect()
+    }
+}
+
+/// Tensors joined along an axis.
+///
+/// # Panics
+/// If there is no tensor, or shapes differ along another axis.
+#[track_caller]
+pub fn concat<'t>(parts: &[Var<'t>], axis: usize) -> Var<'t> {
+    let first = parts.first().expect("concat needs at least one tensor");
+    first.tape().push(Concat { axis: u8::try_from(axis).expect("an axis below 256") }, parts)
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<super::samples::Sample> {
+    use super::samples::{Sample, real};
+    vec![
+        Sample::new(Concat { axis: 0 }, vec![real([1, 2]), real([3, 2])]),
+        Sample::new(Concat { axis: 1 }, vec![real([2, 1]), real([2, 2]), real([2, 0])]),
+    ]
+}

@@ -1,0 +1,88 @@
+//! Elements repeated along axes. The gradient is the sum over what was repeated.
+
+use smallvec::smallvec;
+
+use super::walk::{broadcast, runs};
+use super::{Gradients, Io, Kind, Meta, Rule};
+use crate::dtype::{DType, Element, with_element};
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::record::Var;
+use crate::shape::Shape;
+
+/// The operand repeated to a wider shape by the rules of broadcasting.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Expand {
+    shape: Box<Shape>,
+}
+
+impl Expand {
+    /// A repetition to the given shape.
+    pub fn new(shape: Shape) -> Expand {
+        Expand { shape: Box::new(shape) }
+    }
+}
+
+impl Rule for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Movement
+    }
+
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        let (from, to) = (inputs[0].shape, &*self.shape);
+        if from.broadcast(to).as_ref() != Some(to) {
+            return Err(self.error(inputs, format!("it does not broadcast to {to}")));
+        }
+        Ok((to.clone(), inputs[0].dtype))
+    }
+
+    fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
+        fn expand<T: Element>(from: &[T], narrow: &Shape, wide: &Shape, to: &mut [T]) {
+            let mut rest = to;
+            runs(&wide.sizes(), &broadcast(narrow, wide), |start, stride, count| {
+                let (run, after) = std::mem::take(&mut rest).split_at_mut(count);
+                rest = after;
+                match stride {
+                    0 => run.fill(from[start]),
+                    _ => run.copy_from_slice(&from[start..start + count]),
+                }
+            });
+        }
+        let (narrow, wide) = (&io.inputs[0].shape, io.shape);
+        with_element!(io.dtype(), T => expand::<T>(io.get(0), narrow, wide, io.out()));
+        Ok(())
+    }
+
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
+        smallvec![Some(at.upstream().sum_to(&at.input_shape(0)))]
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The elements repeated to a wider shape by the rules of broadcasting.
+    #[track_caller]
+    pub fn expand(self, shape: impl Into<Shape>) -> Var<'t> {
+        let shape = shape.into();
+        if self.shape() == shape {
+            return self;
+        }
+        self.tape().push(Expand::new(shape), &[self])
+    }
+
+    /// Zeros of the same shape and type.
+    #[track_caller]
+    pub fn zeros_like(self) -> Var<'t> {
+        self.tape().number(0.0).expand(self.shape())
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<super::samples::Sample> {
+    use super::samples::{Sample, real};
+    let of = |from: &[usize], to: &[usize]| Sample::new(Expand::new(Shape::from(to)), vec![real(from)]);
+    vec![of(&[3], &[2, 3]), of(&[2, 1], &[2, 3]), of(&[], &[2]), of(&[1, 2, 1], &[3, 2, 2]), of(&[1], &[0])]
+}

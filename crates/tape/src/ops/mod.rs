@@ -1,0 +1,296 @@
+//! The operations. One file each; the list at the foot of [`Op`] enrols a file everywhere.
+//!
+//! A file says everything about its operation in this order: formula and gradient in words, the
+//! struct with its attributes, [`Rule`] (shape, evaluation, gradient), the methods that people call,
+//! samples for the shared tests. Passes ask an operation for its [`Kind`] and never list operations.
+
+mod binary;
+mod concat;
+mod custom;
+mod dot;
+mod expand;
+mod gather;
+mod log_softmax;
+mod max;
+mod pad;
+mod part;
+mod pick;
+mod reshape;
+#[cfg(test)]
+mod samples;
+mod scalar;
+mod slice;
+mod softmax;
+mod sum;
+mod transpose;
+mod unary;
+mod unfold;
+pub(crate) mod walk;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+pub use binary::Binary;
+pub use concat::{Concat, concat};
+pub use custom::Custom;
+pub use dot::Dot;
+pub use expand::Expand;
+pub use gather::{Gather, ScatterAdd};
+pub use log_softmax::LogSoftmax;
+pub use max::Max;
+pub use pad::Pad;
+pub use part::Part;
+pub use pick::{Pick, Place};
+pub use reshape::Reshape;
+pub use scalar::Scalar;
+pub use slice::Slice;
+pub use softmax::Softmax;
+pub use sum::Sum;
+pub use transpose::Transpose;
+pub use unary::Unary;
+pub use unfold::{Fold, Unfold, Windows};
+
+use crate::dtype::{DType, Element};
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::record::Var;
+use crate::scan::Scan;
+use crate::shape::Shape;
+use crate::tensor::SliceMut;
+
+/// The shape and type of an operand.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta<'a> {
+    /// The extents.
+    pub shape: &'a Shape,
+    /// The element type.
+    pub dtype: DType,
+}
+
+/// An operand while a program runs.
+#[derive(Clone, Debug)]
+pub struct Value<'a> {
+    /// The extents, all of them numbers.
+    pub shape: Shape,
+    /// The elements in row-major order.
+    pub data: crate::tensor::Slice<'a>,
+}
+
+/// The operands and the place of the result while an operation runs.
+#[derive(Debug)]
+pub struct Io<'a> {
+    /// The operands.
+    pub inputs: &'a [Value<'a>],
+    /// The extents of the result, all of them numbers.
+    pub shape: &'a Shape,
+    /// Where the result is to be written; its former content means nothing.
+    pub out: SliceMut<'a>,
+}
+
+impl<'a> Io<'a> {
+    /// The elements of an operand.
+    pub fn get<T: Element>(&self, input: usize) -> &'a [T] {
+        self.inputs[input].data.typed()
+    }
+
+    /// The element type of the result.
+    pub fn dtype(&self) -> DType {
+        self.out.dtype()
+    }
+
+    /// The elements of the result.
+    pub fn out<T: Element>(&mut self) -> &mut [T] {
+        T::slice_mut(self.out.reborrow()).expect("the result has the type that the shape rule gave it")
+    }
+}
+
+/// The gradients with respect to each operand; nothing where there is none.
+pub type Gradients<'t> = SmallVec<[Option<Var<'t>>; 4]>;
+
+/// What passes may rely on about an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Given from outside or a constant.
+    Leaf,
+    /// Each element of the result from one element of each operand, with broadcasting.
+    Pointwise,
+    /// A matrix product.
+    Product,
+    /// The same elements in the same order under another shape: no work at all.
+    View,
+    /// Elements moved or repeated, but not computed with.
+    Movement,
+    /// Elements combined along axes.
+    Reduction,
+    /// Rows or elements chosen by indices.
+    Gather,
+    /// A loop over time.
+    Loop,
+    /// Anything else.
+    Other,
+}
+
+/// Everything there is to know about an operation: its shape rule, value and gradient.
+pub trait Rule {
+    /// The name in dumps and messages; also that of the method and of the file.
+    fn name(&self) -> &'static str;
+
+    /// What passes may rely on.
+    fn kind(&self) -> Kind;
+
+    /// Settings as they stand in dumps, such as `axis=1`; empty where there are none.
+    fn attributes(&self) -> String {
+        String::new()
+    }
+
+    /// The shape and type of the result, or why the operands do not fit.
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError>;
+
+    /// Writes the result, in plain loops: the engine has faster kernels for what matters, and is held
+    /// to this. Knows nothing of gradients. The error says which value cannot be taken.
+    fn eval(&self, io: Io<'_>) -> Result<(), String>;
+
+    /// Records the gradients with respect to the operands. Touches no element. A gradient may have the
+    /// shape of the result where an operand was broadcast: the sweep sums over what was repeated.
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t>;
+
+    /// An error of this operation on these operands.
+    fn error(&self, inputs: &[Meta<'_>], reason: impl Into<String>) -> ShapeError
+    where
+        Self: Sized,
+    {
+        ShapeError::new(self.name(), inputs.iter().map(|input| input.shape), reason)
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        /// An operation of a node.
+        #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+        pub enum Op {
+            /// A value given from outside, by its number among the graph's inputs.
+            Input(u32),
+            /// A recorded loop over time. Its values are taken out of it by [`Op::Part`].
+            Scan(Arc<Scan>),
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Op {
+            /// The rule of the operation; inputs and scans are the structure of a program and have none.
+            pub fn rule(&self) -> Option<&dyn Rule> {
+                match self {
+                    Op::Input(_) | Op::Scan(_) => None,
+                    $(Op::$name(op) => Some(op),)*
+                }
+            }
+        }
+
+        /// The names of all operations, for the test that none lacks samples.
+        #[cfg(test)]
+        const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+
+        $(impl From<$name> for Op {
+            fn from(op: $name) -> Op {
+                Op::$name(op)
+            }
+        })*
+    };
+}
+
+operations! {
+    /// The same number for every run.
+    Scalar
+    /// A function of each element.
+    Unary
+    /// A function of each pair of elements.
+    Binary
+    /// A matrix product.
+    Dot
+    /// Sums along axes.
+    Sum
+    /// Largest elements along axes.
+    Max
+    /// Another shape over the same elements.
+    Reshape
+    /// Elements repeated along axes.
+    Expand
+    /// Axes in another order.
+    Transpose
+    /// A range of an axis.
+    Slice
+    /// Zeros before and after an axis.
+    Pad
+    /// Tensors joined along an axis.
+    Concat
+    /// Rows of a table.
+    Gather
+    /// Rows added into a table.
+    ScatterAdd
+    /// One element of each row.
+    Pick
+    /// One element of each row, in zeros.
+    Place
+    /// Probabilities from scores.
+    Softmax
+    /// Logarithms of probabilities from scores.
+    LogSoftmax
+    /// The windows of pictures.
+    Unfold
+    /// Windows added into pictures.
+    Fold
+    /// A value taken out of a scan.
+    Part
+    /// An operation of the user's.
+    Custom
+}
+
+impl Op {
+    /// The name in dumps and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Input(_) => "input",
+            Op::Scan(_) => "scan",
+            op => op.rule().expect("all other operations have a rule").name(),
+        }
+    }
+
+    /// What passes may rely on.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Op::Input(_) => Kind::Leaf,
+            Op::Scan(_) => Kind::Loop,
+            op => op.rule().expect("all other operations have a rule").kind(),
+        }
+    }
+
+    /// Settings as they stand in dumps.
+    pub fn attributes(&self) -> String {
+        match self {
+            Op::Input(slot) => slot.to_string(),
+            Op::Scan(scan) => scan.attributes(),
+            op => op.rule().expect("all other operations have a rule").attributes(),
+        }
+    }
+}
+
+/// The floating-point type that all operands share.
+fn common_real(rule: &impl Rule, inputs: &[Meta<'_>]) -> Result<DType, ShapeError> {
+    let dtype = inputs[0].dtype;
+    let mut names = inputs.iter().map(|input| input.dtype.name());
+    if !dtype.is_real() || inputs.iter().any(|input| input.dtype != dtype) {
+        let names = names.by_ref().collect::<Vec<_>>().join(" and ");
+        return Err(rule.error(inputs, format!("operands must share one floating-point type, not {names}")));
+    }
+    Ok(dtype)
+}
+
+/// Checks that an axis exists.
+fn check_axis(rule: &impl Rule, inputs: &[Meta<'_>], axis: usize) -> Result<(), ShapeError> {
+    let rank = inputs[0].shape.rank();
+    if axis < rank {
+        Ok(())
+    } else {
+        Err(rule.error(inputs, format!("there is no axis {axis} among {rank}")))
+    }
+}

@@ -1,0 +1,85 @@
+//! Zeros before and after an axis. The gradient is the slice in between.
+
+use smallvec::smallvec;
+
+use super::slice::{Around, copy_range};
+use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use crate::dtype::{DType, with_real};
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::record::Var;
+use crate::shape::{Dim, Shape};
+
+/// Zeros around the entries of an axis.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Pad {
+    /// The axis.
+    pub axis: u8,
+    /// Zeros before its first entry.
+    pub before: u32,
+    /// Zeros after its last entry.
+    pub after: u32,
+}
+
+impl Rule for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Movement
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={} before={} after={}", self.axis, self.before, self.after)
+    }
+
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        let (axis, shape) = (usize::from(self.axis), inputs[0].shape);
+        let dtype = common_real(self, inputs)?;
+        check_axis(self, inputs, axis)?;
+        let Some(extent) = shape.dim(axis).known() else {
+            return Err(self.error(inputs, format!("axis {axis} is the rows of a step, which cannot grow")));
+        };
+        let wide = Dim::new(extent + self.before as usize + self.after as usize);
+        let grow = |(index, dim): (usize, &Dim)| if index == axis { wide } else { *dim };
+        Ok((shape.dims().iter().enumerate().map(grow).collect(), dtype))
+    }
+
+    fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
+        let axis = usize::from(self.axis);
+        let (source, target) = (Around::axis(&io.inputs[0].shape, axis), Around::axis(io.shape, axis));
+        io.out.clear();
+        with_real!(io.dtype(), T => {
+            copy_range::<T>(io.get(0), source, 0, io.out(), target, self.before as usize, source.extent);
+        });
+        Ok(())
+    }
+
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
+        let axis = usize::from(self.axis);
+        let extent = at.input_shape(0).dim(axis).at(0);
+        let start = self.before as usize;
+        smallvec![Some(at.upstream().slice(axis, start..start + extent))]
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Zeros before and after the entries of an axis.
+    #[track_caller]
+    pub fn pad(self, axis: usize, before: usize, after: usize) -> Var<'t> {
+        if (before, after) == (0, 0) {
+            return self;
+        }
+        let number = |number: usize| u32::try_from(number).expect("an extent below 2^31");
+        let axis = u8::try_from(axis).expect("an axis below 256");
+        self.tape().push(Pad { axis, before: number(before), after: number(after) }, &[self])
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<super::samples::Sample> {
+    use super::samples::{Sample, real};
+    let of = |axis, before, after, dims: &[usize]| Sample::new(Pad { axis, before, after }, vec![real(dims)]);
+    vec![of(0, 1, 2, &[2, 2]), of(1, 0, 1, &[2, 3]), of(1, 2, 0, &[2, 1, 2]), of(0, 1, 1, &[0, 2])]
+}

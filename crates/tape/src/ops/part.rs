@@ -1,0 +1,54 @@
+//! A value taken out of a scan. The scan itself says how its parts are computed and differentiated;
+//! here stand their shapes.
+
+use super::{Gradients, Io, Kind, Meta, Rule};
+use crate::dtype::DType;
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::graph::NodeId;
+use crate::shape::Shape;
+
+/// What is taken out of a scan. Any node of the body can be, so that a gradient finds what it needs
+/// without the scan being recorded again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Part {
+    /// The value of a state after the last step of each row, by the state's number.
+    Final(u32),
+    /// The values of a node of the body at all steps, packed.
+    Stacked(NodeId),
+    /// The values of a node of the body summed over all steps.
+    Summed(NodeId),
+}
+
+impl Rule for Part {
+    fn name(&self) -> &'static str {
+        match self {
+            Part::Final(_) => "final",
+            Part::Stacked(_) => "stacked",
+            Part::Summed(_) => "summed",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    fn attributes(&self) -> String {
+        match self {
+            Part::Final(state) => format!("state={state}"),
+            Part::Stacked(node) | Part::Summed(node) => format!("%{}", node.0),
+        }
+    }
+
+    fn infer(&self, _: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        unreachable!("the shape of a part is that which its scan gives it")
+    }
+
+    fn eval(&self, _: Io<'_>) -> Result<(), String> {
+        unreachable!("a part is computed with its scan")
+    }
+
+    fn grad<'t>(&self, _: &Adjoint<'_, 't>) -> Gradients<'t> {
+        unreachable!("a part is differentiated with its scan")
+    }
+}

@@ -1,0 +1,159 @@
+//! Sample operands of every operation, and the tests that all operations share.
+
+use std::ops::Range;
+
+use super::{Op, Unary};
+use crate::dtype::DType;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// An operation with operands to try it on.
+pub(crate) struct Sample {
+    pub op: Op,
+    pub operands: Vec<Operand>,
+}
+
+pub(crate) enum Operand {
+    Real { shape: Shape, range: Range<f64> },
+    Indices(Tensor),
+}
+
+impl Sample {
+    pub fn new(op: impl Into<Op>, operands: Vec<Operand>) -> Sample {
+        Sample { op: op.into(), operands }
+    }
+}
+
+impl Operand {
+    /// Draws from another range than -1.5 to 1.5, where the operation is smooth.
+    pub fn range(self, range: Range<f64>) -> Operand {
+        match self {
+            Operand::Real { shape, .. } => Operand::Real { shape, range },
+            indices => indices,
+        }
+    }
+
+    /// The operand's values; for real ones spread over the range without repetition.
+    pub fn tensor(&self, dtype: DType, salt: usize) -> Tensor {
+        match self {
+            Operand::Indices(indices) => indices.clone(),
+            Operand::Real { shape, range } => {
+                // Multiples of the golden ratio modulo one never come close to each other.
+                let at = |index: usize| ((index + 17 * salt + 1) as f64 * 0.618_033_988_749_895).fract();
+                let number = |index| range.start + (range.end - range.start) * at(index);
+                let numbers: Vec<f64> = (0..shape.len()).map(number).collect();
+                Tensor::from_f64(dtype, shape, &numbers)
+            }
+        }
+    }
+}
+
+pub(crate) fn real(dims: impl AsRef<[usize]>) -> Operand {
+    Operand::Real { shape: Shape::from(dims.as_ref()), range: -1.5..1.5 }
+}
+
+pub(crate) fn indices(dims: impl AsRef<[usize]>, numbers: &[i32]) -> Operand {
+    Operand::Indices(Tensor::new(Shape::from(dims.as_ref()), numbers))
+}
+
+/// The samples of all operations.
+pub(crate) fn all() -> Vec<Sample> {
+    [
+        super::unary::samples(),
+        super::binary::samples(),
+        super::dot::samples(),
+        super::sum::samples(),
+        super::max::samples(),
+        super::reshape::samples(),
+        super::expand::samples(),
+        super::transpose::samples(),
+        super::slice::samples(),
+        super::pad::samples(),
+        super::concat::samples(),
+        super::gather::samples(),
+        super::pick::samples(),
+        super::softmax::samples(),
+        super::log_softmax::samples(),
+        super::unfold::samples(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+mod tests {
+    use super::*;
+    use crate::check;
+    use crate::interpret::interpret;
+    use crate::record::{Tape, Var};
+
+    fn each_sample(test: impl Fn(&str, &Sample)) {
+        for sample in all() {
+            let shapes: Vec<String> = sample
+                .operands
+                .iter()
+                .map(|operand| operand.tensor(DType::F64, 0).shape().to_string())
+                .collect();
+            let label =
+                format!("{} {} of {}", sample.op.name(), sample.op.attributes(), shapes.join(" and "));
+            test(&label, &sample);
+        }
+    }
+
+    fn tensors(sample: &Sample, dtype: DType) -> Vec<Tensor> {
+        sample.operands.iter().enumerate().map(|(salt, operand)| operand.tensor(dtype, salt)).collect()
+    }
+
+    fn apply<'t>(sample: &Sample, vars: &[Var<'t>]) -> Var<'t> {
+        vars[0].tape().push(sample.op.clone(), vars)
+    }
+
+    fn value(sample: &Sample, dtype: DType) -> Tensor {
+        let tape = Tape::new(dtype);
+        let vars: Vec<Var<'_>> = tensors(sample, dtype).into_iter().map(|x| tape.input(x)).collect();
+        interpret(&[apply(sample, &vars)]).expect("samples can be evaluated").remove(0)
+    }
+
+    #[test]
+    fn every_operation_has_samples() {
+        let variant = |op: &Op| format!("{op:?}").split('(').next().expect("a variant").to_string();
+        let sampled: Vec<String> = all().iter().map(|sample| variant(&sample.op)).collect();
+        // Numbers have no operands, parts belong to scans, and custom operations to users.
+        let exempt = ["Scalar", "Part", "Custom"];
+        for operation in super::super::OPERATIONS {
+            assert!(
+                exempt.contains(operation) || sampled.iter().any(|op| op == operation),
+                "{operation} has no samples: write them in its file and add them to `all`"
+            );
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_central_differences() {
+        each_sample(|label, sample| {
+            if sample.op == Op::Unary(Unary::Detach) {
+                return; // Its gradient is zero on purpose.
+            }
+            check::grad(&tensors(sample, DType::F64), |vars| apply(sample, vars))
+                .unwrap_or_else(|error| panic!("{label}: {error}"));
+        });
+    }
+
+    #[test]
+    fn gradients_of_gradients_agree_with_central_differences() {
+        each_sample(|label, sample| {
+            check::second_order(&tensors(sample, DType::F64), |vars| apply(sample, vars))
+                .unwrap_or_else(|error| panic!("{label}: {error}"));
+        });
+    }
+
+    #[test]
+    fn both_types_agree() {
+        each_sample(|label, sample| {
+            let (single, double) = (value(sample, DType::F32).to_f64(), value(sample, DType::F64).to_f64());
+            for (a, b) in single.iter().zip(&double) {
+                assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{label}: {a} in f32, {b} in f64");
+            }
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! A range of one axis. The gradient is padded with zeros to the operand's extent.
+
+use std::ops::Range;
+
+use smallvec::smallvec;
+
+use super::{Gradients, Io, Kind, Meta, Rule, check_axis};
+use crate::dtype::{DType, Element, with_element};
+use crate::error::ShapeError;
+use crate::grad::Adjoint;
+use crate::record::Var;
+use crate::shape::{Dim, Shape};
+
+/// The entries `start .. start + len` of an axis.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Slice {
+    /// The axis.
+    pub axis: u8,
+    /// The first entry.
+    pub start: u32,
+    /// How many entries.
+    pub len: u32,
+}
+
+/// An array seen as (outer, extent, inner) around one axis, in elements.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    pub outer: usize,
+    pub extent: usize,
+    pub inner: usize,
+}
+
+impl Around {
+    pub(super) fn axis(shape: &Shape, axis: usize) -> Around {
+        let sizes = shape.sizes();
+        Around {
+            outer: sizes[..axis].iter().product(),
+            extent: sizes[axis],
+            inner: sizes[axis + 1..].iter().product(),
+        }
+    }
+}
+
+/// Copies a range of an axis of one array to a range of the same axis of another.
+pub(super) fn copy_range<T: Element>(
+    from: &[T],
+    source: Around,
+    from_start: usize,
+    to: &mut [T],
+    target: Around,
+    to_start: usize,
+    len: usize,
+) {
+    let inner = source.inner;
+    for outer in 0..source.outer {
+        let from = &from[(outer * source.extent + from_start) * inner..][..len * inner];
+        to[(outer * target.extent + to_start) * inner..][..len * inner].copy_from_slice(from);
+    }
+}
+
+impl Rule for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Movement
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={} start={} len={}", self.axis, self.start, self.len)
+    }
+
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        let (axis, shape) = (usize::from(self.axis), inputs[0].shape);
+        check_axis(self, inputs, axis)?;
+        let (start, end) = (self.start as usize, self.start as usize + self.len as usize);
+        match shape.dim(axis).known() {
+            None => {
+                Err(self.error(inputs, format!("axis {axis} is the rows of a step, which stay together")))
+            }
+            Some(extent) if end > extent => {
+                Err(self.error(inputs, format!("the range {start}..{end} does not lie within axis {axis}")))
+            }
+            Some(_) => {
+                let cut =
+                    |(index, dim): (usize, &Dim)| if index == axis { Dim::new(end - start) } else { *dim };
+                Ok((shape.dims().iter().enumerate().map(cut).collect(), inputs[0].dtype))
+            }
+        }
+    }
+
+    fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
+        let axis = usize::from(self.axis);
+        let (source, target) = (Around::axis(&io.inputs[0].shape, axis), Around::axis(io.shape, axis));
+        with_element!(io.dtype(), T => {
+            copy_range::<T>(io.get(0), source, self.start as usize, io.out(), target, 0, target.extent);
+        });
+        Ok(())
+    }
+
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
+        let axis = usize::from(self.axis);
+        let extent = at.input_shape(0).dim(axis).at(0);
+        let (before, after) = (self.start as usize, extent - self.start as usize - self.len as usize);
+        smallvec![Some(at.upstream().pad(axis, before, after))]
+    }
+}
+
+impl<'t> Var<'t> {
+    /// A range of one axis.
+    #[track_caller]
+    pub fn slice(self, axis: usize, range: Range<usize>) -> Var<'t> {
+        let number = |number: usize| u32::try_from(number).expect("an extent below 2^31");
+        let op = Slice {
+            axis: u8::try_from(axis).expect("an axis below 256"),
+            start: number(range.start),
+            len: number(range.len()),
+        };
+        self.tape().push(op, &[self])
+    }
+
+    /// The last axis cut into equal parts, as for the gates of a cell.
+    ///
+    /// # Panics
+    /// If the last extent is not a multiple of `PARTS`.
+    #[track_caller]
+    pub fn split<const PARTS: usize>(self) -> [Var<'t>; PARTS] {
+        let shape = self.shape();
+        let extent = shape.last().known().filter(|extent| shape.rank() > 0 && extent % PARTS == 0);
+        let Some(extent) = extent else {
+            panic!("split of {shape}: the last axis cannot be cut into {PARTS} equal parts");
+        };
+        let width = extent / PARTS;
+        let mut parts = [self; PARTS];
+        for (index, part) in parts.iter_mut().enumerate() {
+            *part = self.slice(shape.rank() - 1, index * width..(index + 1) * width);
+        }
+        parts
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<super::samples::Sample> {
+    use super::samples::{Sample, real};
+    let of = |axis, start, len, dims: &[usize]| Sample::new(Slice { axis, start, len }, vec![real(dims)]);
+    vec![of(0, 1, 2, &[4, 2]), of(1, 0, 1, &[2, 3]), of(1, 1, 2, &[2, 3, 2]), of(0, 1, 0, &[2, 2])]
+}
