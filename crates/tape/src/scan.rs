@@ -185,23 +185,27 @@ impl<'t, B: Bundle<'t>, const N: usize> Bundle<'t> for [B; N] {
     }
 }
 
+/// No values at all, for a step without inputs or without outputs.
+impl<'t> Bundle<'t> for () {
+    fn flatten(&self, _: &mut Vec<Var<'t>>) {}
+
+    fn rebuild(&self, _: &mut impl Iterator<Item = Var<'t>>) -> Self {}
+}
+
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {
         impl<'t, $($name: Bundle<'t>),*> Bundle<'t> for ($($name,)*) {
             fn flatten(&self, to: &mut Vec<Var<'t>>) {
                 $(self.$index.flatten(to);)*
-                let _ = to;
             }
 
             fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
-                let _ = &from;
                 ($(self.$index.rebuild(from),)*)
             }
         }
     };
 }
 
-tuple!();
 tuple!(A 0);
 tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);

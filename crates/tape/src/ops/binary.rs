@@ -15,7 +15,7 @@ use crate::record::{Operand, Var};
 use crate::shape::Shape;
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $name:ident $method:ident, |$x:ident, $y:ident| $value:expr,
+    ($($(#[$doc:meta])* $form:tt $name:ident $label:ident, |$x:ident, $y:ident| $value:expr,
         |$up:ident, $at:ident| $left:expr, $right:expr;)*) => {
         /// A function of each pair of elements.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -29,7 +29,7 @@ macro_rules! table {
 
             fn label(self) -> &'static str {
                 match self {
-                    $(Binary::$name => stringify!($method),)*
+                    $(Binary::$name => stringify!($label),)*
                 }
             }
 
@@ -44,48 +44,58 @@ macro_rules! table {
                 match self {
                     $(Binary::$name => {
                         let ($up, $at) = (adjoint.upstream(), adjoint);
-                        let left = || Slope::of($left);
-                        let right = || Slope::of($right);
-                        let _ = ($up, $at);
+                        let (left, right) = (|| Slope::of($left), || Slope::of($right));
                         smallvec![at_side(adjoint, 0, left), at_side(adjoint, 1, right)]
                     })*
                 }
             }
         }
 
+        $(table! { @$form $(#[$doc])* $name $label })*
+    };
+    // An operator is written as such and needs no method.
+    (@operator $($row:tt)*) => {};
+    (@method $(#[$doc:meta])* $name:ident $label:ident) => {
         impl<'t> Var<'t> {
-            $($(#[$doc])*
+            $(#[$doc])*
             #[track_caller]
-            pub fn $method(self, other: impl Operand<'t>) -> Var<'t> {
-                let other = other.on(self.tape());
-                self.tape().push(Binary::$name, &[self, other])
-            })*
+            pub fn $label(self, other: impl Operand<'t>) -> Var<'t> {
+                Binary::$name.record(self, other)
+            }
         }
     };
 }
 
 table! {
     /// The sum of two elements.
-    Add add, |x, y| x + y, |up, at| up, up;
+    operator Add add, |x, y| x + y, |up, at| up, up;
     /// The first element less the second.
-    Sub sub, |x, y| x - y, |up, at| up, -up;
+    operator Sub sub, |x, y| x - y, |up, at| up, -up;
     /// The product of two elements.
-    Mul mul, |x, y| x * y, |up, at| up * at.input(1), up * at.input(0);
+    operator Mul mul, |x, y| x * y, |up, at| up * at.input(1), up * at.input(0);
     /// The first element divided by the second.
-    Div div, |x, y| x / y, |up, at| up / at.input(1), -(up * at.output() / at.input(1));
+    operator Div div, |x, y| x / y, |up, at| up / at.input(1), -(up * at.output() / at.input(1));
     /// The first element to the power of the second, for positive first elements.
-    Pow pow, |x, y| x.powf(y), |up, at|
+    method Pow pow, |x, y| x.powf(y), |up, at|
         up * at.input(1) * at.input(0).pow(at.input(1) - 1.0), up * at.output() * at.input(0).ln();
     /// The larger of two elements. Where they are equal the gradient goes to the first.
-    Maximum maximum, |x, y| if y > x || y.is_nan() { y } else { x }, |up, at|
+    method Maximum maximum, |x, y| if y > x || y.is_nan() { y } else { x }, |up, at|
         up * (1.0 - at.input(1).greater(at.input(0))), up * at.input(1).greater(at.input(0));
     /// The smaller of two elements. Where they are equal the gradient goes to the first.
-    Minimum minimum, |x, y| if y < x || y.is_nan() { y } else { x }, |up, at|
+    method Minimum minimum, |x, y| if y < x || y.is_nan() { y } else { x }, |up, at|
         up * (1.0 - at.input(0).greater(at.input(1))), up * at.input(0).greater(at.input(1));
     /// 1 where the first element is greater than the second, else 0. The slope is 0 everywhere.
-    Greater greater, |x, y| if x > y { T::one() } else { T::zero() }, |up, at| Flat, Flat;
+    method Greater greater, |x, y| if x > y { T::one() } else { T::zero() }, |_up, _at| Flat, Flat;
     /// 1 where both elements are the same, else 0. The slope is 0 everywhere.
-    Equal equal, |x, y| if x == y { T::one() } else { T::zero() }, |up, at| Flat, Flat;
+    method Equal equal, |x, y| if x == y { T::one() } else { T::zero() }, |_up, _at| Flat, Flat;
+}
+
+impl Binary {
+    #[track_caller]
+    fn record<'t>(self, left: Var<'t>, right: impl Operand<'t>) -> Var<'t> {
+        let right = right.on(left.tape());
+        left.tape().push(self, &[left, right])
+    }
 }
 
 /// A gradient that is recorded only if it is wanted.
@@ -175,7 +185,7 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: R) -> Var<'t> {
-                Var::$method(self, other)
+                Binary::$trait.record(self, other)
             }
         }
 
@@ -184,7 +194,7 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: Var<'t>) -> Var<'t> {
-                Var::$method(self.on(other.tape()), other)
+                Binary::$trait.record(self.on(other.tape()), other)
             }
         }
     };
