@@ -2,3 +2,4 @@
 #![deny(missing_docs)]
 pub mod data;
 pub mod handwritten;
+pub mod reference;
