@@ -2,4 +2,5 @@
 #![deny(missing_docs)]
 pub mod data;
 pub mod handwritten;
+pub mod metrics;
 pub mod reference;
