@@ -13,7 +13,7 @@
 //!
 //! | file | formulas |
 //! |---|---|
-//! | `affine` | `x W + b`, for rows and for (N, T, D) |
+//! | `affine`, `temporal_affine` | `x W + b`, for rows and for (N, T, D) |
 //! | `embedding` | rows of a table, picked by index |
 //! | `rnn` | one `tanh` step, and steps through time |
 //! | `lstm` | one LSTM step, and steps through time |
@@ -153,3 +153,63 @@ pub trait Witness<F: Real> {
 pub struct ByHand;
 
 impl<F: Real> Witness<F> for ByHand {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell as Counter;
+
+    /// A witness that counts its matrix products and adds each from the last element to the first.
+    #[derive(Default)]
+    struct Counting(Counter<usize>);
+
+    impl Counting {
+        fn add(&self, c: &mut [f64], n: usize, product: impl Fn(usize, usize) -> f64) {
+            self.0.set(self.0.get() + 1);
+            for at in (0..c.len()).rev() {
+                c[at] += product(at / n, at % n);
+            }
+        }
+    }
+
+    impl Products<f64> for Counting {
+        fn ab(&self, _: usize, k: usize, n: usize, a: &[f64], b: &[f64], c: &mut [f64]) {
+            self.add(c, n, |row, column| (0..k).map(|s| a[row * k + s] * b[s * n + column]).sum());
+        }
+        fn atb(&self, m: usize, k: usize, n: usize, a: &[f64], b: &[f64], c: &mut [f64]) {
+            self.add(c, n, |row, column| (0..k).map(|s| a[s * m + row] * b[s * n + column]).sum());
+        }
+        fn abt(&self, _: usize, k: usize, n: usize, a: &[f64], b: &[f64], c: &mut [f64]) {
+            self.add(c, n, |row, column| (0..k).map(|s| a[row * k + s] * b[column * k + s]).sum());
+        }
+    }
+
+    impl Witness<f64> for Counting {
+        fn products(&self) -> &dyn Products<f64> {
+            self
+        }
+    }
+
+    #[test]
+    fn other_products_go_under_the_same_formulas() {
+        let sizes = CaptioningSizes { n: 2, d: 3, w: 4, h: 5, v: 6, t: 4 };
+        let mut draw = differences::Draw::new(0);
+        let (features, captions) = (draw.array(6), draw.indices(8, 6));
+        for cell in [Cell::Rnn, Cell::Lstm] {
+            let parameters = sizes.lengths(cell).map(|length| draw.array(*length));
+            let parameters = parameters.map(Vec::as_slice);
+            let inputs = Captioning { cell, sizes, features: &features, captions: &captions, parameters };
+            let counting = Counting::default();
+            let (expected, found) = (ByHand.captioning_loss(&inputs), counting.captioning_loss(&inputs));
+            // Two affine layers and, in each of three steps, two weights; each is one product forward, two backward.
+            assert_eq!(counting.0.get(), 3 * (2 + 3 * 2));
+            assert!((found.loss - expected.loss).abs() < 1e-12);
+            for ((name, found), (_, expected)) in
+                found.gradients.named().into_iter().zip(expected.gradients.named())
+            {
+                let same = found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-12);
+                assert!(same, "{name}: {found:?}, expected {expected:?}");
+            }
+        }
+    }
+}
