@@ -15,7 +15,7 @@ use crate::record::{Operand, Var};
 use crate::shape::Shape;
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $form:tt $name:ident $label:ident, |$x:ident, $y:ident| $value:expr,
+    ($($(#[$doc:meta])* $form:ident $name:ident $label:ident, |$x:ident, $y:ident| $value:expr,
         |$up:ident, $at:ident| $left:expr, $right:expr;)*) => {
         /// A function of each pair of elements.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
