@@ -68,9 +68,9 @@ macro_rules! table {
 
 table! {
     /// The sum of two elements.
-    operator Add add, |x, y| x + y, |up, at| up, up;
+    operator Add add, |x, y| x + y, |up, _at| up, up;
     /// The first element less the second.
-    operator Sub sub, |x, y| x - y, |up, at| up, -up;
+    operator Sub sub, |x, y| x - y, |up, _at| up, -up;
     /// The product of two elements.
     operator Mul mul, |x, y| x * y, |up, at| up * at.input(1), up * at.input(0);
     /// The first element divided by the second.
