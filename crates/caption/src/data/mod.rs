@@ -2,6 +2,9 @@
 //!
 //! A [`Source`] knows where data comes from and loads it as a [`Dataset`]; nothing after it cares which source it was.
 
+pub mod batch;
+pub mod sampler;
+mod subset;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
