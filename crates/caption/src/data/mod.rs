@@ -3,6 +3,7 @@
 //! A [`Source`] knows where data comes from and loads it as a [`Dataset`]; nothing after it cares which source it was.
 
 pub mod batch;
+pub mod cs231n;
 pub mod sampler;
 mod subset;
 mod vocabulary;
