@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod cs231n;
+pub mod picture;
 pub mod sampler;
 mod subset;
 mod vocabulary;
