@@ -2,6 +2,11 @@
 //!
 //! A [`Source`] knows where data comes from and loads it as a [`Dataset`]; nothing after it cares which source it was.
 
+pub mod batch;
+pub mod cs231n;
+pub mod picture;
+pub mod sampler;
+mod subset;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
