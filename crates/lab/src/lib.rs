@@ -13,5 +13,6 @@
 pub mod checkpoint;
 pub mod checkpoints;
 pub mod files;
+pub mod progress;
 pub mod run_dir;
 pub mod tensors;

@@ -1,4 +1,5 @@
 //! Checkpoints under all that happens to files: torn, flipped, swapped, foreign, and a process killed while it saves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -130,12 +131,10 @@ fn a_flipped_bit_anywhere_is_refused() {
     for file in [&path, &tensors] {
         let whole = fs::read(file).unwrap();
         for place in 0..whole.len() {
-            for bit in [0, 3, 5, 7] {
-                let mut flipped = whole.clone();
-                flipped[place] ^= 1 << bit;
-                fs::write(file, &flipped).unwrap();
-                assert!(load_state(&path).is_err(), "byte {place} bit {bit} of {}", file.display());
-            }
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            fs::write(file, &flipped).unwrap();
+            assert!(load_state(&path).is_err(), "byte {place} of {}", file.display());
         }
         fs::write(file, whole).unwrap();
     }

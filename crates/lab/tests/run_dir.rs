@@ -1,4 +1,5 @@
 //! A run's folder: who may open it, and what stands in it after a stop.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
 use std::fs;
 use std::io::Write;
