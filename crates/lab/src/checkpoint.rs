@@ -122,6 +122,11 @@ where
     let record = serde_json::to_string_pretty(&record).map_err(|error| {
         FileError::new(path, format!("cannot be written: {error}"), "correct the state's serialisation")
     })?;
+    if record.len() as u64 > LONGEST_RECORD {
+        let problem =
+            format!("would have {} bytes of state, and at most {LONGEST_RECORD} are read", record.len());
+        return Err(FileError::new(path, problem, "save large data as tensors"));
+    }
     files::write_atomically(&path.with_file_name(&file), &bytes)?;
     files::write_atomically(path, record.as_bytes())?;
     remove_tensor_files(path, name, Some(&file));

@@ -48,7 +48,7 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Puts `bytes` under `path`, replacing what is there; on failure what is there stays as it was.
+/// Puts `bytes` under `path`, replacing what is there; on failure what is there stays as it was, and whole.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -100,11 +100,16 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 /// Makes renames and removals in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     // Elsewhere a folder cannot be opened as a file, and the system orders renames itself.
-    if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| FileError::system(folder, "made durable", &error))?;
+    if !cfg!(unix) {
+        return Ok(());
     }
-    Ok(())
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some network file systems know no such request; what they do by themselves has to do.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced.map_err(|error| FileError::system(folder, "made durable", &error)),
+    }
 }
 
 /// Makes a folder and those it lies in; one that exists is well.

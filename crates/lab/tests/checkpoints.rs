@@ -220,6 +220,15 @@ fn a_save_that_fails_leaves_the_old_checkpoint() {
     check_is_step(&load_state(&path).unwrap(), 5);
 }
 
+#[test]
+fn a_state_too_long_to_be_read_is_refused_before_anything_is_written() {
+    let (folder, path, _) = saved(5);
+    let error = save(&path, &[], &"long".repeat(17 << 20)).unwrap_err();
+    assert!(error.to_string().ends_with("save large data as tensors"), "{error}");
+    assert_eq!(list_folder(folder.path()).unwrap().len(), 2);
+    check_is_step(&load_state(&path).unwrap(), 5);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_may_not_be_written_keeps_its_checkpoint() {
