@@ -1,2 +1,18 @@
 //! Runs, checkpoints and comparisons of unspool.
+//!
+//! The modules in the order to read them:
+//!
+//! 1. [`files`]: a file is there whole or not at all, and every error names its path.
+//! 2. [`tensors`]: named tensors as the bytes of a `safetensors` file, and back.
+//! 3. [`checkpoint`]: tensors and the state of a run as a pair of files that cannot be torn apart.
+//! 4. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
+//! 5. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
+//! 6. [`progress`]: what a person sees while it runs.
 #![deny(missing_docs)]
+
+pub mod checkpoint;
+pub mod checkpoints;
+pub mod files;
+pub mod progress;
+pub mod run_dir;
+pub mod tensors;
