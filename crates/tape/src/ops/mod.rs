@@ -32,9 +32,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use binary::Binary;
+pub(crate) use binary::BinaryUser;
 pub use concat::{Concat, concat};
 pub use custom::Custom;
 pub use dot::Dot;
+pub(crate) use dot::ProductSize;
 pub use expand::Expand;
 pub use gather::{Gather, ScatterAdd};
 pub use log_softmax::LogSoftmax;

@@ -84,6 +84,8 @@ pub(crate) fn all() -> Vec<Sample> {
 mod tests {
     use super::*;
     use crate::check;
+    use crate::engine::Engine;
+    use crate::grad::try_grad;
     use crate::interpret::interpret;
     use crate::record::{Tape, Var};
 
@@ -144,6 +146,31 @@ mod tests {
         each_sample(|label, sample| {
             check::second_order(&tensors(sample, DType::F64), |vars| apply(sample, vars))
                 .unwrap_or_else(|error| panic!("{label}: {error}"));
+        });
+    }
+
+    #[test]
+    fn the_engine_agrees_with_the_interpreter() {
+        each_sample(|label, sample| {
+            for (dtype, limit) in [(DType::F64, 1e-13), (DType::F32, 1e-5)] {
+                let tape = Tape::new(dtype);
+                let vars: Vec<Var<'_>> = tensors(sample, dtype).into_iter().map(|x| tape.input(x)).collect();
+                let result = apply(sample, &vars);
+                let real: Vec<Var<'_>> = vars.iter().copied().filter(|var| var.dtype().is_real()).collect();
+                let gradients = try_grad(result.square().sum(), &real).expect("a sum is a single number");
+                let wanted: Vec<Var<'_>> =
+                    std::iter::once(result).chain(gradients.into_iter().flatten()).collect();
+                let plain = interpret(&wanted).expect("samples can be evaluated");
+                let mut engine = Engine::new();
+                let run = engine.run(&wanted).expect("samples can be evaluated");
+                for (index, plain) in plain.iter().enumerate() {
+                    let fast = run.tensor(index);
+                    assert_eq!(fast.shape(), plain.shape(), "{label}");
+                    for (a, b) in fast.to_f64().iter().zip(plain.to_f64()) {
+                        assert!((a - b).abs() <= limit * (1.0 + b.abs()), "{label}: {a} is not {b}");
+                    }
+                }
+            }
         });
     }
 

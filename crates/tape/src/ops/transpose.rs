@@ -27,6 +27,17 @@ impl Transpose {
         Transpose { order: order.iter().map(axis).collect() }
     }
 
+    /// Whether the last two axes are exchanged and all others stay.
+    pub(crate) fn exchanges_last_two(&self) -> bool {
+        let rank = self.order.len();
+        rank >= 2
+            && self.axes().enumerate().all(|(to, from)| match rank - to {
+                1 => from == rank - 2,
+                2 => from == rank - 1,
+                _ => from == to,
+            })
+    }
+
     fn axes(&self) -> impl Iterator<Item = usize> + '_ {
         self.order.iter().map(|axis| usize::from(*axis))
     }

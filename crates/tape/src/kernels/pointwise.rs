@@ -1,0 +1,87 @@
+//! Pointwise functions of two operands for the layouts that matter: equal shapes, a number, and a row
+//! that repeats. Whatever else broadcasting allows is left to the plain loop.
+
+use crate::dtype::{Real, with_real};
+use crate::ops::{Binary, BinaryUser, Io, Rule};
+
+/// How an operand lies beside the result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// The same shape.
+    Full,
+    /// One element for all.
+    Number,
+    /// The innermost axes, repeated over the outer ones.
+    Row,
+}
+
+struct Operand<'a, T> {
+    elements: &'a [T],
+    layout: Layout,
+}
+
+struct Loop<'a, T> {
+    left: Operand<'a, T>,
+    right: Operand<'a, T>,
+    out: &'a mut [T],
+}
+
+impl<T: Real> BinaryUser<T> for Loop<'_, T> {
+    fn run(self, f: impl Fn(T, T) -> T) {
+        let Loop {
+            left: Operand { elements: a, layout: la },
+            right: Operand { elements: b, layout: lb },
+            out,
+        } = self;
+        let each = |out: &mut [T], a: &[T], b: &[T]| {
+            out.iter_mut().zip(a).zip(b).for_each(|((z, x), y)| *z = f(*x, *y));
+        };
+        match (la, lb) {
+            _ if out.is_empty() => {}
+            (Layout::Full, Layout::Full) => each(out, a, b),
+            (_, Layout::Number) if la == Layout::Full => {
+                let y = b[0];
+                out.iter_mut().zip(a).for_each(|(z, x)| *z = f(*x, y));
+            }
+            (Layout::Number, _) if lb == Layout::Full => {
+                let x = a[0];
+                out.iter_mut().zip(b).for_each(|(z, y)| *z = f(x, *y));
+            }
+            (Layout::Full, _) => {
+                out.chunks_exact_mut(b.len()).zip(a.chunks_exact(b.len())).for_each(|(z, a)| each(z, a, b));
+            }
+            (_, Layout::Full) => {
+                out.chunks_exact_mut(a.len()).zip(b.chunks_exact(a.len())).for_each(|(z, b)| each(z, a, b));
+            }
+            _ => unreachable!("one operand has the shape of the result, as `binary` has seen to"),
+        }
+    }
+}
+
+/// Evaluates a function of two operands.
+pub(crate) fn binary(op: Binary, mut io: Io<'_>) -> Result<(), String> {
+    let layout = |input: usize| {
+        let (dims, wide) = (io.inputs[input].shape.dims(), io.shape.dims());
+        let elements = io.inputs[input].data.len();
+        if dims == wide {
+            Some(Layout::Full)
+        } else if elements == 1 {
+            Some(Layout::Number)
+        } else if wide.ends_with(dims) {
+            Some(Layout::Row)
+        } else {
+            None
+        }
+    };
+    match (layout(0), layout(1)) {
+        (Some(left), Some(right)) if left == Layout::Full || right == Layout::Full => {
+            with_real!(io.dtype(), T => op.with(Loop::<T> {
+                left: Operand { elements: io.get(0), layout: left },
+                right: Operand { elements: io.get(1), layout: right },
+                out: io.out(),
+            }));
+            Ok(())
+        }
+        _ => op.eval(io),
+    }
+}

@@ -1,0 +1,41 @@
+//! The passes that rewrite a program before it is placed, each a function `Program -> Program` in a
+//! file of its own, applied to the bodies of scans as to the program around them.
+//!
+//! `TAPE_DUMP=simplify` (the name of a pass, or `all`) prints the program after that pass. In debug
+//! builds every pass is followed by [`verify`](verify::verify).
+
+mod merge_duplicates;
+mod remove_dead;
+mod simplify;
+pub mod verify;
+
+pub use merge_duplicates::merge_duplicates;
+pub use remove_dead::remove_dead;
+pub use simplify::simplify;
+
+use crate::program::Program;
+
+/// A pass by its name.
+pub type Pass = (&'static str, fn(Program) -> Program);
+
+/// All passes in the order in which they run.
+pub const PIPELINE: &[Pass] = &[
+    ("remove_dead", remove_dead),
+    ("simplify", simplify),
+    ("merge_duplicates", merge_duplicates),
+    // Rewrites leave nodes behind that nothing uses any more.
+    ("remove_dead", remove_dead),
+];
+
+/// Runs passes one after another.
+pub fn run(mut program: Program, passes: &[Pass]) -> Program {
+    let dump = std::env::var("TAPE_DUMP").unwrap_or_default();
+    for (name, pass) in passes {
+        program = pass(program);
+        if dump == *name || dump == "all" {
+            eprintln!("# after {name}\n{program:?}");
+        }
+        debug_assert_eq!(verify::verify(&program), Ok(()), "after {name}");
+    }
+    program
+}

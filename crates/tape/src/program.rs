@@ -1,0 +1,70 @@
+//! A recorded graph with the values that are wanted of it: what passes rewrite and plans run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::graph::{Graph, Inputs, Node, NodeId};
+use crate::ops::{Op, Part};
+use crate::scan::Scan;
+
+/// A graph and the nodes whose values are wanted.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Program {
+    /// The nodes.
+    pub graph: Graph,
+    /// The wanted ones, in the order in which the caller asked for them.
+    pub outputs: Vec<NodeId>,
+}
+
+impl Program {
+    /// Builds a program by handing over the nodes one after another, inputs already renumbered.
+    /// `place` returns where in the new graph the node's value is: a new node or one that is there.
+    pub(crate) fn rebuild(&self, mut place: impl FnMut(&mut Graph, NodeId, Node) -> NodeId) -> Program {
+        let mut graph = Graph::default();
+        let mut moved: Vec<NodeId> = Vec::with_capacity(self.graph.nodes.len());
+        for (id, node) in self.graph.iter() {
+            let inputs: Inputs = node.inputs.iter().map(|input| moved[input.index()]).collect();
+            moved.push(place(&mut graph, id, Node { inputs, ..node.clone() }));
+        }
+        Program { graph, outputs: self.outputs.iter().map(|output| moved[output.index()]).collect() }
+    }
+
+    /// The parts that are taken out of each scan.
+    pub(crate) fn parts(&self) -> HashMap<NodeId, Vec<Part>> {
+        let mut parts: HashMap<NodeId, Vec<Part>> = HashMap::new();
+        for node in &self.graph.nodes {
+            if let Op::Part(part) = node.op {
+                let parts = parts.entry(node.inputs[0]).or_default();
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        parts
+    }
+
+    /// Applies a pass to the bodies of all scans, and to bodies within bodies.
+    pub(crate) fn map_bodies(self, pass: &mut impl FnMut(Program) -> Program) -> Program {
+        let parts = self.parts();
+        let mut moved: HashMap<(NodeId, NodeId), NodeId> = HashMap::new();
+        self.rebuild(|graph, id, mut node| {
+            match &mut node.op {
+                Op::Scan(scan) => {
+                    let wanted = scan.wanted(parts.get(&id).into_iter().flatten().copied());
+                    let body = Program { graph: scan.body.clone(), outputs: wanted.clone() };
+                    let body = body.map_bodies(pass);
+                    let body = pass(body);
+                    let new_id = NodeId::at(graph.nodes.len());
+                    moved.extend(
+                        wanted.into_iter().zip(&body.outputs).map(|(old, new)| ((new_id, old), *new)),
+                    );
+                    let next = scan.next.iter().map(|next| moved[&(new_id, *next)]).collect();
+                    node.op = Op::Scan(Arc::new(Scan { body: body.graph, next, ..Scan::clone(scan) }));
+                }
+                Op::Part(Part::Stacked(old) | Part::Summed(old)) => *old = moved[&(node.inputs[0], *old)],
+                _ => {}
+            }
+            graph.push(node)
+        })
+    }
+}
