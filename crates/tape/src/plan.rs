@@ -15,7 +15,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
-use crate::ops::Op;
+use crate::ops::{Kind, Op};
 use crate::passes::{PIPELINE, Pass, run};
 use crate::program::Program;
 use crate::scan::Scan;
@@ -137,6 +137,22 @@ impl Plan {
                 .sum()
         }
         count(&self.block)
+    }
+
+    /// For each loop, outer ones first, the matrix products that it repeats in every step.
+    pub fn products_in_loops(&self) -> Vec<usize> {
+        fn visit(block: &Block, counts: &mut Vec<usize>) {
+            for instruction in &block.instructions {
+                if let Work::Loop(inner) = &instruction.work {
+                    let is_product = |one: &&Instruction| matches!(&one.work, Work::Apply(op, _) if op.kind() == Kind::Product);
+                    counts.push(inner.body.instructions.iter().filter(is_product).count());
+                    visit(&inner.body, counts);
+                }
+            }
+        }
+        let mut counts = Vec::new();
+        visit(&self.block, &mut counts);
+        counts
     }
 
     /// The plan as text: a line for each instruction with the place of its result.

@@ -173,6 +173,22 @@ impl Shape {
         self.0.first() == Some(&Dim::ROWS)
     }
 
+    /// Whether an extent is a multiple of the rows of a scan step.
+    pub fn has_rows(&self) -> bool {
+        self.0.iter().any(|dim| dim.is_per_row())
+    }
+
+    /// Whether the outermost extent is a multiple of the rows of a scan step, and no other is.
+    pub fn has_only_leading_rows(&self) -> bool {
+        self.0.first().is_some_and(|dim| dim.is_per_row()) && !self.0[1..].iter().any(|dim| dim.is_per_row())
+    }
+
+    /// The shape with `rows` in place of the rows of a step; nothing where an extent would be too long.
+    pub fn with_rows(&self, rows: Dim) -> Option<Shape> {
+        let one = |dim: &Dim| if dim.is_per_row() { Dim(dim.0 & !PER_ROW).times(rows) } else { Some(*dim) };
+        self.0.iter().map(one).collect::<Option<_>>().map(Shape)
+    }
+
     /// The shape in a step of `rows` rows.
     pub fn at(&self, rows: usize) -> Shape {
         Shape(self.0.iter().map(|dim| Dim::new(dim.at(rows))).collect())

@@ -146,6 +146,15 @@ impl Rule for Binary {
         Kind::Pointwise
     }
 
+    fn linear(&self, varying: &[bool]) -> bool {
+        match self {
+            Binary::Add | Binary::Sub => varying == [true, true],
+            Binary::Mul => varying != [true, true],
+            Binary::Div => varying == [true, false],
+            _ => false,
+        }
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let (left, right) = (inputs[0].shape, inputs[1].shape);

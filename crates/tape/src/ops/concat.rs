@@ -28,6 +28,10 @@ impl Rule for Concat {
         format!("axis={}", self.axis)
     }
 
+    fn linear(&self, varying: &[bool]) -> bool {
+        varying.iter().all(|varies| *varies)
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let axis = usize::from(self.axis);

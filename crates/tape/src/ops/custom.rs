@@ -4,12 +4,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 
 /// A user's operation. Two with the same name and attributes are taken to compute the same.
 #[derive(Clone)]
@@ -42,6 +42,22 @@ impl Rule for Custom {
 
     fn attributes(&self) -> String {
         self.0.attributes()
+    }
+
+    fn row_wise(&self, operands: &[Meta<'_>]) -> bool {
+        self.0.row_wise(operands)
+    }
+
+    fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
+        self.0.sums_rows(operands)
+    }
+
+    fn linear(&self, varying: &[bool]) -> bool {
+        self.0.linear(varying)
+    }
+
+    fn with_rows(&self, rows: Dim) -> Option<Op> {
+        self.0.with_rows(rows)
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

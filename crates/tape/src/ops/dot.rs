@@ -63,6 +63,17 @@ impl Rule for Dot {
         .into()
     }
 
+    fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
+        *self == Dot { transpose_left: true, transpose_right: false }
+            && operands
+                .iter()
+                .all(|operand| operand.shape.rank() == 2 && operand.shape.has_only_leading_rows())
+    }
+
+    fn linear(&self, varying: &[bool]) -> bool {
+        varying != [true, true]
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let (left, right) = (inputs[0].shape, inputs[1].shape);

@@ -3,12 +3,12 @@
 use smallvec::smallvec;
 
 use super::walk::{broadcast, runs};
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Rule};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 
 /// The operand repeated to a wider shape by the rules of broadcasting.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -30,6 +30,14 @@ impl Rule for Expand {
 
     fn kind(&self) -> Kind {
         Kind::Movement
+    }
+
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
+    fn with_rows(&self, rows: Dim) -> Option<Op> {
+        self.shape.with_rows(rows).map(|shape| Expand::new(shape).into())
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

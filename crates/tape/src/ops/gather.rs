@@ -40,6 +40,10 @@ impl Rule for Gather {
         Kind::Gather
     }
 
+    fn row_wise(&self, operands: &[Meta<'_>]) -> bool {
+        !operands[0].shape.has_rows()
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (table, index) = (inputs[0], inputs[1]);
         if table.shape.rank() == 0 || !table.dtype.is_real() || index.dtype != DType::I32 {
@@ -80,6 +84,14 @@ impl Rule for ScatterAdd {
 
     fn attributes(&self) -> String {
         format!("rows={}", self.rows)
+    }
+
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        false
+    }
+
+    fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
+        !self.rows.is_per_row() && operands.iter().all(|operand| operand.shape.has_only_leading_rows())
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

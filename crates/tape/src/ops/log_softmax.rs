@@ -21,7 +21,7 @@ impl Rule for LogSoftmax {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Other
+        Kind::RowFunction
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

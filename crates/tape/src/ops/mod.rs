@@ -58,7 +58,7 @@ use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::scan::Scan;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 use crate::tensor::SliceMut;
 
 /// The shape and type of an operand.
@@ -125,6 +125,8 @@ pub enum Kind {
     Movement,
     /// Elements combined along axes.
     Reduction,
+    /// Each row along the last axis by itself.
+    RowFunction,
     /// Rows or elements chosen by indices.
     Gather,
     /// A loop over time.
@@ -156,6 +158,32 @@ pub trait Rule {
     /// Records the gradients with respect to the operands. Touches no element. A gradient may have the
     /// shape of the result where an operand was broadcast: the sweep sums over what was repeated.
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t>;
+
+    /// Whether each row of the result depends on the same row of the operands alone, where the rows of
+    /// a scan step are the leading axis of the result and of the operands that have rows.
+    fn row_wise(&self, operands: &[Meta<'_>]) -> bool {
+        let _ = operands;
+        !matches!(self.kind(), Kind::Leaf | Kind::Loop | Kind::Other)
+    }
+
+    /// Whether the result sums over the rows of a scan step, so that the sum over all steps is the same
+    /// operation on all rows at once.
+    fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
+        let _ = operands;
+        false
+    }
+
+    /// Whether the operation is linear in the operands that vary taken together.
+    fn linear(&self, varying: &[bool]) -> bool {
+        let _ = varying;
+        false
+    }
+
+    /// The operation with `rows` in place of the rows of a scan step, where its settings speak of them.
+    fn with_rows(&self, rows: Dim) -> Option<Op> {
+        let _ = rows;
+        None
+    }
 
     /// An error of this operation on these operands.
     fn error(&self, inputs: &[Meta<'_>], reason: impl Into<String>) -> ShapeError

@@ -34,6 +34,10 @@ impl Rule for Pad {
         format!("axis={} before={} after={}", self.axis, self.before, self.after)
     }
 
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (axis, shape) = (usize::from(self.axis), inputs[0].shape);
         let dtype = common_real(self, inputs)?;

@@ -2,12 +2,12 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 
 /// The operand's elements under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -29,6 +29,14 @@ impl Rule for Reshape {
 
     fn kind(&self) -> Kind {
         Kind::View
+    }
+
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
+    fn with_rows(&self, rows: Dim) -> Option<Op> {
+        self.shape.with_rows(rows).map(|shape| Reshape::new(shape).into())
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

@@ -71,6 +71,10 @@ impl Rule for Slice {
         format!("axis={} start={} len={}", self.axis, self.start, self.len)
     }
 
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (axis, shape) = (usize::from(self.axis), inputs[0].shape);
         check_axis(self, inputs, axis)?;

@@ -44,7 +44,7 @@ impl Rule for Softmax {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Other
+        Kind::RowFunction
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

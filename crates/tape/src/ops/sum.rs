@@ -89,6 +89,14 @@ impl Rule for Sum {
         self.axes.to_string()
     }
 
+    fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
+        self.axes.contains(0) && operands[0].shape.has_only_leading_rows()
+    }
+
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         self.axes.iter().try_for_each(|axis| check_axis(self, inputs, axis))?;

@@ -57,6 +57,10 @@ impl Rule for Transpose {
         format!("order={}", axes.join(","))
     }
 
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let shape = inputs[0].shape;
         let mut sorted: Strides = self.axes().collect();

@@ -131,6 +131,10 @@ impl Rule for Unary {
         Kind::Pointwise
     }
 
+    fn linear(&self, _: &[bool]) -> bool {
+        *self == Unary::Negate
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         Ok((inputs[0].shape.clone(), common_real(self, inputs)?))
     }

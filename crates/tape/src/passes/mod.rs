@@ -4,11 +4,13 @@
 //! `TAPE_DUMP=simplify` (the name of a pass, or `all`) prints the program after that pass. In debug
 //! builds every pass is followed by [`verify`](verify::verify).
 
+mod lift;
 mod merge_duplicates;
 mod remove_dead;
 mod simplify;
 pub mod verify;
 
+pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
 pub use remove_dead::remove_dead;
 pub use simplify::simplify;
@@ -23,7 +25,10 @@ pub const PIPELINE: &[Pass] = &[
     ("remove_dead", remove_dead),
     ("simplify", simplify),
     ("merge_duplicates", merge_duplicates),
-    // Rewrites leave nodes behind that nothing uses any more.
+    ("lift", lift),
+    // What has left different loops may be the same, and rewrites leave nodes behind that nothing uses.
+    ("simplify", simplify),
+    ("merge_duplicates", merge_duplicates),
     ("remove_dead", remove_dead),
 ];
 

@@ -1,0 +1,371 @@
+//! Takes out of loops what need not be in them: time batching.
+//!
+//! Of the nodes of a scan's body
+//!
+//! - those that depend only on constants are computed **once**, before the loop;
+//! - those that depend only on the step's rows of the sequences (or on the rows of a sequence that are
+//!   the same in every step) and treat each row by itself are computed **before** the loop for all rows
+//!   at once: every `x_t · Wx` becomes one product;
+//! - those that feed only outputs and treat each row by itself are computed **after** it: every
+//!   `dz_t · Wxᵀ` becomes one product;
+//! - sums over time of what sums over rows become one such sum over all rows: `Σ_t h_{t-1}ᵀ · dz_t`
+//!   is one product whose inner extent is all rows, `Σ_t Σ_n dz` one reduction.
+//!
+//! The laws are `stack_t f(x_t) = f(stack_t x_t)` for an `f` that maps rows, and
+//! `Σ_t f(x_t) = f(stack_t x_t)` for an `f` that sums over rows. Each operation says by
+//! [`Rule::row_wise`](crate::ops::Rule::row_wise) and
+//! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) whether they hold of it, so this pass knows no cell
+//! and no operation. What stays is what truly carries from step to step.
+//!
+//! Left alone: scans inside a step whose number of rows is not that of the step, and sums over time of
+//! per-sequence values.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::graph::{Graph, Inputs, Node, NodeId};
+use crate::ops::{Op, Part};
+use crate::program::Program;
+use crate::scan::{Role, Scan};
+use crate::shape::Dim;
+
+/// Lifts what can be lifted out of every scan, inner ones first.
+pub fn lift(program: Program) -> Program {
+    lift_graph(program.map_bodies(&mut lift_graph))
+}
+
+fn lift_graph(program: Program) -> Program {
+    let parts = program.parts();
+    let mut found: HashMap<(NodeId, Part), NodeId> = HashMap::new();
+    program.rebuild(|graph, id, node| match &node.op {
+        Op::Scan(scan) if scan.rows == Dim::ROWS => {
+            let scan = Arc::clone(scan);
+            let wanted = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let (new_scan, places) = Lift::new(graph, &node, &scan).run(wanted);
+            found.extend(places.into_iter().map(|(part, place)| ((new_scan, part), place)));
+            new_scan
+        }
+        Op::Part(part) => match found.get(&(node.inputs[0], *part)) {
+            Some(place) => *place,
+            None => graph.push(node),
+        },
+        _ => graph.push(node),
+    })
+}
+
+/// What a value that left the loop depends on, and so how a step finds its share of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Class {
+    /// The same in every step.
+    Constant,
+    /// The same in every step of a sequence.
+    Rows,
+    /// Each step has its rows.
+    Sequence,
+}
+
+impl Class {
+    /// The class of what is computed from both, if it can be computed outside.
+    fn and(self, other: Class) -> Option<Class> {
+        match (self, other) {
+            (Class::Constant, class) | (class, Class::Constant) => Some(class),
+            (a, b) if a == b => Some(a),
+            _ => None,
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Class::Constant => Role::Constant,
+            Class::Rows => Role::Rows,
+            Class::Sequence => Role::Sequence,
+        }
+    }
+}
+
+struct Lift<'a> {
+    /// The graph around the loop, as far as it has been rebuilt.
+    graph: &'a mut Graph,
+    node: &'a Node,
+    scan: &'a Scan,
+    /// The values of nodes of the body that are computed before the loop.
+    before: HashMap<NodeId, (NodeId, Class)>,
+    /// Whether the next states depend on a node that stays in the loop.
+    carried: Vec<bool>,
+}
+
+/// How the value of a part is found without the loop computing it.
+enum Route {
+    /// It cannot: the loop yields it.
+    Loop,
+    /// Apply the operation to all rows of its operands, or to sums over time of them.
+    Apply(Vec<Source>),
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    /// A value from before the loop.
+    Before(NodeId),
+    /// The rows of all steps of a node of the body.
+    Stacked(NodeId),
+    /// The sum over time of a node of the body.
+    Summed(NodeId),
+}
+
+impl<'a> Lift<'a> {
+    fn new(graph: &'a mut Graph, node: &'a Node, scan: &'a Scan) -> Lift<'a> {
+        Lift { graph, node, scan, before: HashMap::new(), carried: Vec::new() }
+    }
+
+    /// Rebuilds the loop; its new place, and where each wanted part is.
+    fn run(mut self, wanted: &[Part]) -> (NodeId, HashMap<Part, NodeId>) {
+        self.compute_before();
+        self.carried = self.scan.body.ancestors(self.scan.next.iter().copied());
+
+        // Which nodes the loop still has to yield, and in which form.
+        let mut yields: Vec<Part> = Vec::new();
+        let mut seen = HashSet::new();
+        wanted.iter().for_each(|part| self.collect(*part, &mut seen, &mut yields));
+
+        let (scan_place, new_ids) = self.rebuild_loop(&yields);
+        let mut places: HashMap<Part, NodeId> = HashMap::new();
+        for part in &yields {
+            let renamed = match part {
+                Part::Final(state) => Part::Final(*state),
+                Part::Stacked(node) => Part::Stacked(new_ids[node]),
+                Part::Summed(node) => Part::Summed(new_ids[node]),
+            };
+            places.insert(*part, self.push_part(scan_place, *part, renamed));
+        }
+        for part in wanted {
+            self.compute_after(*part, &mut places);
+        }
+        (scan_place, places)
+    }
+
+    /// Computes outside what depends only on constants, sequences or rows.
+    fn compute_before(&mut self) {
+        let body = &self.scan.body;
+        for (id, node) in body.iter() {
+            if let Op::Input(slot) = node.op {
+                let class = match self.scan.roles[slot as usize] {
+                    Role::State => continue,
+                    Role::Constant => Class::Constant,
+                    Role::Rows => Class::Rows,
+                    Role::Sequence => Class::Sequence,
+                };
+                self.before.insert(id, (self.node.inputs[slot as usize], class));
+                continue;
+            }
+            let operands: Option<Vec<(NodeId, Class)>> =
+                node.inputs.iter().map(|input| self.before.get(input).copied()).collect();
+            let Some(operands) = operands else { continue };
+            let class = operands.iter().try_fold(Class::Constant, |class, (_, other)| class.and(*other));
+            let Some(class) = class else { continue };
+            let rows = match class {
+                Class::Constant if node.shape.has_rows() => continue,
+                Class::Constant => None,
+                _ if !self.maps_rows(node) => continue,
+                Class::Rows => Some(self.scan.packing.sequences()),
+                Class::Sequence => Some(self.scan.packing.total()),
+            };
+            // Loops and their parts stay together, in the body.
+            if matches!(node.op, Op::Scan(_) | Op::Part(_)) {
+                continue;
+            }
+            let inputs = operands.iter().map(|(place, _)| *place).collect();
+            if let Some(place) = self.push_outside(node, inputs, rows) {
+                self.before.insert(id, (place, class));
+            }
+        }
+    }
+
+    /// Whether a node treats each row of the step by itself.
+    fn maps_rows(&self, node: &Node) -> bool {
+        let operands: Vec<_> = node.inputs.iter().map(|input| self.scan.body.node(*input).meta()).collect();
+        node.shape.has_only_leading_rows()
+            && operands
+                .iter()
+                .all(|operand| !operand.shape.has_rows() || operand.shape.has_only_leading_rows())
+            && node.op.rule().is_some_and(|rule| rule.row_wise(&operands))
+    }
+
+    /// How a wanted part can be had after the loop.
+    fn route(&self, part: Part) -> Route {
+        let (Part::Stacked(id) | Part::Summed(id)) = part else { return Route::Loop };
+        let node = self.scan.body.node(id);
+        let Some(rule) = node.op.rule().filter(|_| !matches!(node.op, Op::Part(_))) else {
+            return Route::Loop;
+        };
+        let operands: Vec<_> = node.inputs.iter().map(|input| self.scan.body.node(*input).meta()).collect();
+        let rows_of = |input: &NodeId| self.all_rows(*input);
+        let constant = |input: &NodeId| match self.before.get(input) {
+            Some((place, Class::Constant)) => Some(Source::Before(*place)),
+            _ => None,
+        };
+        let varies: SmallVec<[bool; 4]> = node.inputs.iter().map(|input| constant(input).is_none()).collect();
+        let varying = varies.iter().filter(|varies| **varies).count();
+        let sources: Option<Vec<Source>> = match part {
+            Part::Stacked(_) if self.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
+                node.inputs.iter().map(|input| constant(input).or_else(|| rows_of(input))).collect()
+            }
+            Part::Summed(_) if node.shape.has_rows() => None,
+            Part::Summed(_) if rule.sums_rows(&operands) => node.inputs.iter().map(rows_of).collect(),
+            // What is linear in the operands that vary can be applied to their sums over time.
+            Part::Summed(_) => {
+                let linear = rule.linear(&varies) && operands.iter().all(|operand| !operand.shape.has_rows());
+                let sum = |input: &NodeId| constant(input).unwrap_or(Source::Summed(*input));
+                linear.then(|| node.inputs.iter().map(sum).collect())
+            }
+            _ => None,
+        };
+        sources.map_or(Route::Loop, Route::Apply)
+    }
+
+    /// Where the rows of all steps of a node of the body come from, if it has rows.
+    fn all_rows(&self, id: NodeId) -> Option<Source> {
+        let shape = &self.scan.body.node(id).shape;
+        match self.before.get(&id) {
+            Some((place, Class::Sequence)) => Some(Source::Before(*place)),
+            // The rows of sequences would have to be repeated for each step.
+            Some((_, Class::Rows)) => None,
+            _ if shape.leads_with_rows() && shape.has_only_leading_rows() => Some(Source::Stacked(id)),
+            // The loop yields one row for each row of the step; what has more is computed from such.
+            _ => matches!(self.route(Part::Stacked(id)), Route::Apply(_)).then_some(Source::Stacked(id)),
+        }
+    }
+
+    /// A value that is known before the loop in the form that a part asks for.
+    fn known(&self, part: Part) -> Option<NodeId> {
+        match (part, self.before.get(&self.body_node(part)?)?) {
+            (Part::Stacked(_), (place, Class::Sequence)) => Some(*place),
+            _ => None,
+        }
+    }
+
+    fn body_node(&self, part: Part) -> Option<NodeId> {
+        match part {
+            Part::Final(_) => None,
+            Part::Stacked(node) | Part::Summed(node) => Some(node),
+        }
+    }
+
+    /// Collects what the loop has to yield so that a part can be had.
+    fn collect(&self, part: Part, seen: &mut HashSet<Part>, yields: &mut Vec<Part>) {
+        if !seen.insert(part) || self.known(part).is_some() {
+            return;
+        }
+        match self.route(part) {
+            Route::Loop => yields.push(part),
+            Route::Apply(sources) => {
+                for source in sources {
+                    match source {
+                        Source::Before(_) => {}
+                        Source::Stacked(node) => self.collect(Part::Stacked(node), seen, yields),
+                        Source::Summed(node) => self.collect(Part::Summed(node), seen, yields),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Computes a part after the loop, operands first, and notes where it is.
+    fn compute_after(&mut self, part: Part, places: &mut HashMap<Part, NodeId>) -> NodeId {
+        if let Some(place) = places.get(&part).copied().or_else(|| self.known(part)) {
+            places.insert(part, place);
+            return place;
+        }
+        let Route::Apply(sources) = self.route(part) else { unreachable!("the loop yields what it must") };
+        let inputs: Inputs = sources
+            .into_iter()
+            .map(|source| match source {
+                Source::Before(place) => place,
+                Source::Stacked(node) => self.compute_after(Part::Stacked(node), places),
+                Source::Summed(node) => self.compute_after(Part::Summed(node), places),
+            })
+            .collect();
+        let scan = self.scan;
+        let node = scan.body.node(self.body_node(part).expect("final states come from the loop"));
+        let rows = matches!(part, Part::Stacked(_)).then(|| scan.packing.total());
+        let place = self.push_outside(node, inputs, rows).expect("`route` has seen that the extents fit");
+        places.insert(part, place);
+        place
+    }
+
+    /// Records a node of the body around the loop, with `rows` in place of the rows of a step.
+    fn push_outside(&mut self, node: &Node, inputs: Inputs, rows: Option<Dim>) -> Option<NodeId> {
+        let (shape, op) = match rows {
+            Some(rows) => {
+                let changed = node.op.rule().and_then(|rule| rule.with_rows(rows));
+                (node.shape.with_rows(rows)?, changed.unwrap_or_else(|| node.op.clone()))
+            }
+            None => (node.shape.clone(), node.op.clone()),
+        };
+        Some(self.graph.push(Node { op, inputs, shape, ..node.clone() }))
+    }
+
+    fn push_part(&mut self, scan_place: NodeId, part: Part, renamed: Part) -> NodeId {
+        let outer = |slot: usize| self.graph.node(self.node.inputs[slot]).shape.clone();
+        let (shape, dtype) = self.scan.part(part, outer).expect("the part was there before");
+        let inputs = Inputs::from_slice(&[scan_place]);
+        self.graph.push(Node { op: renamed.into(), inputs, shape, dtype, ..self.node.clone() })
+    }
+
+    /// Records the loop with what is left of its body; the new places of the nodes that are left.
+    fn rebuild_loop(&mut self, yields: &[Part]) -> (NodeId, HashMap<NodeId, NodeId>) {
+        let scan = self.scan;
+        let needed = self.needed(yields);
+        let mut body = Graph::default();
+        let mut new_ids: HashMap<NodeId, NodeId> = HashMap::new();
+        let (mut inputs, mut roles) = (Inputs::new(), Vec::new());
+        let mut feed = |body: &mut Graph, inputs: &mut Inputs, source: &Node, outer: NodeId, role: Role| {
+            let op = Op::Input(u32::try_from(roles.len()).expect("fewer than 2^32 inputs"));
+            inputs.push(outer);
+            roles.push(role);
+            body.push(Node { op, inputs: Inputs::new(), ..source.clone() })
+        };
+        for (id, node) in scan.body.iter() {
+            let state = matches!(node.op, Op::Input(slot) if scan.roles[slot as usize] == Role::State);
+            if !needed[id.index()] && !state {
+                continue;
+            }
+            let place = match (&node.op, self.before.get(&id)) {
+                (Op::Input(slot), None) => {
+                    let outer = self.node.inputs[*slot as usize];
+                    feed(&mut body, &mut inputs, node, outer, Role::State)
+                }
+                // A number costs nothing inside, and kernels see that it is one.
+                (_, Some((outer, class))) if node.op.rule().is_none_or(|_| !node.inputs.is_empty()) => {
+                    feed(&mut body, &mut inputs, node, *outer, class.role())
+                }
+                _ => {
+                    let inputs = node.inputs.iter().map(|input| new_ids[input]).collect();
+                    body.push(Node { inputs, ..node.clone() })
+                }
+            };
+            new_ids.insert(id, place);
+        }
+        let next = scan.next.iter().map(|next| new_ids[next]).collect();
+        let (packing, rows, reverse) = (scan.packing.clone(), scan.rows, scan.reverse);
+        let scan = Scan { body, roles, next, packing, rows, reverse };
+        let place = self.graph.push(Node { op: Op::Scan(Arc::new(scan)), inputs, ..self.node.clone() });
+        (place, new_ids)
+    }
+
+    /// Which nodes the loop needs: what it yields and carries, down to what comes from before it.
+    fn needed(&self, yields: &[Part]) -> Vec<bool> {
+        let body = &self.scan.body;
+        let mut needed = vec![false; body.nodes.len()];
+        let roots =
+            self.scan.next.iter().copied().chain(yields.iter().filter_map(|part| self.body_node(*part)));
+        roots.for_each(|id| needed[id.index()] = true);
+        for (id, node) in body.iter().rev() {
+            if needed[id.index()] && !self.before.contains_key(&id) {
+                node.inputs.iter().for_each(|input| needed[input.index()] = true);
+            }
+        }
+        needed
+    }
+}
