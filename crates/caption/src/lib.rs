@@ -1,3 +1,4 @@
 //! The image captioner of unspool, and the hand-written formulas that witness its gradients.
 #![deny(missing_docs)]
+pub mod contact_sheet;
 pub mod data;
