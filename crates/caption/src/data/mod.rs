@@ -2,6 +2,7 @@
 //!
 //! A [`Source`] knows where data comes from and loads it as a [`Dataset`]; nothing after it cares which source it was.
 
+pub mod scenes;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
