@@ -7,6 +7,7 @@ pub mod cs231n;
 pub mod picture;
 pub mod sampler;
 mod subset;
+pub mod scenes;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
