@@ -1,15 +1,27 @@
 //! Layers, recurrent cells, losses and optimisers of unspool.
 #![deny(missing_docs)]
 
+pub mod affine;
 pub mod check;
+pub mod embedding;
 pub mod init;
 pub mod key;
+pub mod layout;
 pub mod param;
 pub mod params;
 pub mod scope;
+pub mod sequence;
+pub mod temporal_affine;
+pub mod temporal_softmax;
 
+pub use affine::Affine;
+pub use embedding::Embedding;
 pub use init::Init;
 pub use key::{Key, ParamError};
+pub use layout::Layout;
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use scope::Scope;
+pub use sequence::Sequence;
+pub use temporal_affine::TemporalAffine;
+pub use temporal_softmax::{TemporalSoftmax, temporal_softmax};

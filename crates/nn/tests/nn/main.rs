@@ -2,5 +2,7 @@
 
 mod checks;
 mod initial;
+mod layers;
+mod loss;
 mod store;
 mod support;
