@@ -1,8 +1,11 @@
 //! The layers against plain loops, the notebooks' numbers and central differences.
 
+mod cells;
 mod checks;
+mod cs231n;
 mod initial;
 mod layers;
 mod loss;
+mod sequences;
 mod store;
 mod support;
