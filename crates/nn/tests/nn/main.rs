@@ -6,6 +6,7 @@ mod cs231n;
 mod initial;
 mod layers;
 mod loss;
+mod pictures;
 mod sequences;
 mod store;
 mod support;
