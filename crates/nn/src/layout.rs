@@ -1,0 +1,152 @@
+//! Which sequence and which step each packed row belongs to, for sequences in any order.
+//!
+//! A [`Packing`] wants the longest sequence first. A [`Layout`] takes lengths as they come, holds the
+//! order that sorts them, and translates between the padded form (N, T, …), where step `t` of sequence
+//! `n` is at `[n, t]`, and the packed one (R, …), where `R` is the sum of the lengths:
+//!
+//! ```text
+//! lengths 1 3 2      padded  a . .      packed  b0 c0 a0   b1 c1   b2
+//!                            b b b              step 0     step 1  step 2
+//!                            c c .
+//! ```
+
+use std::sync::Arc;
+
+use tape::{Packing, Tape, Tensor, Var};
+
+/// The places of a batch of sequences of different lengths. Clones share what they hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout(Arc<Inner>);
+
+#[derive(Debug, PartialEq)]
+struct Inner {
+    /// Steps of the padded form.
+    steps: usize,
+    lengths: Vec<usize>,
+    packing: Packing,
+    /// The sequences from long to short, where they do not come that way.
+    order: Option<Vec<usize>>,
+}
+
+impl Layout {
+    /// Sequences of these lengths, which stand in rows of `steps` steps where they are padded.
+    ///
+    /// # Panics
+    /// If a sequence is longer than `steps`.
+    #[track_caller]
+    pub fn new(steps: usize, lengths: &[usize]) -> Layout {
+        if let Some((n, length)) = lengths.iter().enumerate().find(|(_, length)| **length > steps) {
+            panic!("sequence {n} has {length} steps, but the padded rows have {steps}");
+        }
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
+        order.sort_by_key(|n| std::cmp::Reverse(lengths[*n]));
+        let sorted: Vec<usize> = order.iter().map(|n| lengths[*n]).collect();
+        let packing = Packing::ragged(&sorted);
+        let order = (!order.is_sorted()).then_some(order);
+        Layout(Arc::new(Inner { steps, lengths: lengths.into(), packing, order }))
+    }
+
+    /// `sequences` sequences that all have `steps` steps.
+    pub fn full(sequences: usize, steps: usize) -> Layout {
+        Layout::new(steps, &vec![steps; sequences])
+    }
+
+    /// Sequences that end with their last marked step, from marks (N, T) in row-major order. A step
+    /// before it that is not marked is a hole: it is part of the sequence.
+    ///
+    /// # Panics
+    /// If the marks do not fill whole rows.
+    #[track_caller]
+    pub fn from_mask(sequences: usize, steps: usize, mask: &[bool]) -> Layout {
+        assert!(
+            mask.len() == sequences * steps,
+            "a mask of {} marks does not fit {sequences} rows of {steps} steps",
+            mask.len()
+        );
+        let row = |n: usize| &mask[n * steps..][..steps];
+        let length = |n| row(n).iter().rposition(|marked| *marked).map_or(0, |last| last + 1);
+        Layout::new(steps, &(0..sequences).map(length).collect::<Vec<_>>())
+    }
+
+    /// The number of sequences, N.
+    pub fn sequences(&self) -> usize {
+        self.0.lengths.len()
+    }
+
+    /// The steps of the padded form, T.
+    pub fn steps(&self) -> usize {
+        self.0.steps
+    }
+
+    /// The length of each sequence.
+    pub fn lengths(&self) -> &[usize] {
+        &self.0.lengths
+    }
+
+    /// The number of packed rows, R: the sum of the lengths.
+    pub fn rows(&self) -> usize {
+        self.0.lengths.iter().sum()
+    }
+
+    /// How the rows lie, for [`scan`](tape::scan()).
+    pub fn packing(&self) -> &Packing {
+        &self.0.packing
+    }
+
+    /// The common length, where all sequences have one.
+    pub(crate) fn common_length(&self) -> Option<usize> {
+        let longest = self.0.packing.steps();
+        self.0.lengths.iter().all(|length| *length == longest).then_some(longest)
+    }
+
+    /// For each packed row, its place among the N · T rows of the padded form.
+    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let Inner { steps, packing, order, .. } = &*self.0;
+        let sequence = move |sorted: usize| order.as_ref().map_or(sorted, |order| order[sorted]);
+        packing.places().map(move |(sorted, t)| sequence(sorted) * steps + t)
+    }
+
+    /// The packed form of numbers (N, T) that lie in row-major order: those within the lengths.
+    ///
+    /// # Panics
+    /// If there are not N · T of them.
+    #[track_caller]
+    pub fn pack<T: Copy>(&self, padded: &[T]) -> Vec<T> {
+        let (sequences, steps) = (self.sequences(), self.steps());
+        assert!(
+            padded.len() == sequences * steps,
+            "{} numbers do not fill {sequences} rows of {steps} steps",
+            padded.len()
+        );
+        self.places().map(|place| padded[place]).collect()
+    }
+
+    /// The rows of a value (N, …) in the order in which a scan over this layout has its states.
+    #[track_caller]
+    pub fn sort<'t>(&self, rows: Var<'t>) -> Var<'t> {
+        match &self.0.order {
+            None => rows,
+            Some(order) => rows.gather(indices(rows.tape(), order.iter().copied())),
+        }
+    }
+
+    /// The rows of a value (N, …) that is ordered as the states of a scan, in the order of the batch.
+    #[track_caller]
+    pub fn restore<'t>(&self, rows: Var<'t>) -> Var<'t> {
+        match &self.0.order {
+            None => rows,
+            Some(order) => {
+                let mut place = vec![0; order.len()];
+                order.iter().enumerate().for_each(|(sorted, n)| place[*n] = sorted);
+                rows.gather(indices(rows.tape(), place))
+            }
+        }
+    }
+}
+
+/// Row numbers as an input of a tape.
+pub(crate) fn indices(tape: &Tape, rows: impl IntoIterator<Item = usize>) -> Var<'_> {
+    let number = |row| i32::try_from(row).expect("fewer than 2^31 rows");
+    let numbers: Vec<i32> = rows.into_iter().map(number).collect();
+    tape.input(Tensor::new([numbers.len()], numbers))
+}

@@ -1,0 +1,72 @@
+//! Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gates by Gers et al., 2000).
+//!
+//! ```text
+//! [i f o g] = x Wx + h Wh + b        x (n, D)   h, c (n, H)   Wx (D, 4H)   Wh (H, 4H)   b (4H)
+//! c' = σ(f) c + σ(i) tanh(g)
+//! h' = σ(o) tanh(c')
+//! ```
+//!
+//! The gates lie in the order i, f, o, g, as in CS231n. The memory c starts from zero.
+
+use tape::{Var, bundle};
+
+use crate::cell::Cell;
+use crate::init;
+use crate::param::Param;
+use crate::scope::Scope;
+
+/// The cell of the equations above; the output is h.
+#[derive(Clone, Copy, Debug)]
+pub struct Lstm {
+    /// From the input, (D, 4H).
+    pub wx: Param,
+    /// From the hidden state, (H, 4H).
+    pub wh: Param,
+    /// The biases, (4H).
+    pub b: Param,
+    hidden: usize,
+}
+
+/// What an [`Lstm`] carries from step to step.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmState<'t> {
+    /// The hidden state (n, H).
+    pub h: Var<'t>,
+    /// The memory (n, H).
+    pub c: Var<'t>,
+}
+
+bundle!(LstmState { h, c });
+
+impl Lstm {
+    /// Declares `wx` and `wh`, normal with deviation `1 / sqrt(rows)`, and `b`, zero.
+    #[track_caller]
+    pub fn new(mut scope: Scope<'_>, inputs: usize, hidden: usize) -> Lstm {
+        Lstm {
+            wx: scope.weight("wx", [inputs, 4 * hidden], init::fan_in()),
+            wh: scope.weight("wh", [hidden, 4 * hidden], init::fan_in()),
+            b: scope.weight("b", [4 * hidden], init::zeros()),
+            hidden,
+        }
+    }
+}
+
+impl Cell for Lstm {
+    type State<'t> = LstmState<'t>;
+
+    fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    fn start<'t>(&self, h0: Var<'t>) -> LstmState<'t> {
+        LstmState { h: h0, c: h0.zeros_like() }
+    }
+
+    fn step<'t>(&self, state: LstmState<'t>, x: Var<'t>) -> (LstmState<'t>, Var<'t>) {
+        let LstmState { h, c } = state;
+        let [i, f, o, g] = (x.dot(self.wx) + h.dot(self.wh) + self.b).split();
+        let c = f.sigmoid() * c + i.sigmoid() * g.tanh();
+        let h = o.sigmoid() * c.tanh();
+        (LstmState { h, c }, h)
+    }
+}

@@ -1,0 +1,89 @@
+//! Optimisers, written on the tape: an update is recorded like the rest of the program, so that
+//! forward pass, gradients and update run as one.
+//!
+//! What an optimiser remembers lies in the store as slots beside the weights, which makes a checkpoint
+//! of the store complete. Settings that may change from step to step are inputs of the program, so that
+//! every step has the same one.
+
+mod adam;
+mod momentum;
+mod rmsprop;
+mod sgd;
+
+use tape::{Shape, Tape, Tensor, Var};
+
+pub use adam::Adam;
+pub use momentum::Momentum;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+
+use crate::param::Param;
+use crate::params::Params;
+
+/// A rule that makes new weights of weights and gradients. It holds settings; its state is in the store.
+pub trait Optimizer {
+    /// Declares slots for all weights of a store. Slots that are there already keep what they hold.
+    fn declare(&self, params: &mut Params);
+
+    /// Records the values that parameters and slots have after a step.
+    ///
+    /// The tape must be one of `params`.
+    ///
+    /// # Panics
+    /// If a parameter was declared after the slots.
+    #[track_caller]
+    fn update<'t>(
+        &self,
+        params: &Params,
+        tape: &'t Tape,
+        gradients: &[(Param, Var<'t>)],
+    ) -> Vec<(Param, Var<'t>)>;
+
+    /// The present learning rate.
+    fn learning_rate(&self) -> f64;
+
+    /// Changes the learning rate.
+    fn set_learning_rate(&mut self, rate: f64);
+
+    /// Multiplies the learning rate, as after an epoch.
+    fn decay_learning_rate(&mut self, factor: f64) {
+        self.set_learning_rate(self.learning_rate() * factor);
+    }
+}
+
+impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
+    fn declare(&self, params: &mut Params) {
+        (**self).declare(params);
+    }
+
+    fn update<'t>(
+        &self,
+        params: &Params,
+        tape: &'t Tape,
+        gradients: &[(Param, Var<'t>)],
+    ) -> Vec<(Param, Var<'t>)> {
+        (**self).update(params, tape, gradients)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, rate: f64) {
+        (**self).set_learning_rate(rate);
+    }
+}
+
+/// Declares a slot for each weight.
+fn declare_slots(state: &str, params: &mut Params) {
+    let weights: Vec<Param> = params.weights().collect();
+    for param in weights {
+        params.declare_slot(state, param);
+    }
+}
+
+/// A number that another step may change.
+#[track_caller]
+fn setting(tape: &Tape, number: f64) -> Var<'_> {
+    tape.input(Tensor::from_f64(tape.dtype(), Shape::scalar(), &[number]))
+}

@@ -1,0 +1,54 @@
+//! The vanilla recurrent cell (Elman, "Finding structure in time", 1990).
+//!
+//! ```text
+//! h' = tanh(x Wx + h Wh + b)        x (n, D)   h (n, H)   Wx (D, H)   Wh (H, H)   b (H)
+//! ```
+
+use tape::Var;
+
+use crate::cell::Cell;
+use crate::init;
+use crate::param::Param;
+use crate::scope::Scope;
+
+/// `h' = tanh(x Wx + h Wh + b)`; the output is the state.
+#[derive(Clone, Copy, Debug)]
+pub struct VanillaRnn {
+    /// From the input, (D, H).
+    pub wx: Param,
+    /// From the state, (H, H).
+    pub wh: Param,
+    /// The bias, (H).
+    pub b: Param,
+    hidden: usize,
+}
+
+impl VanillaRnn {
+    /// Declares `wx` and `wh`, normal with deviation `1 / sqrt(rows)`, and `b`, zero.
+    #[track_caller]
+    pub fn new(mut scope: Scope<'_>, inputs: usize, hidden: usize) -> VanillaRnn {
+        VanillaRnn {
+            wx: scope.weight("wx", [inputs, hidden], init::fan_in()),
+            wh: scope.weight("wh", [hidden, hidden], init::fan_in()),
+            b: scope.weight("b", [hidden], init::zeros()),
+            hidden,
+        }
+    }
+}
+
+impl Cell for VanillaRnn {
+    type State<'t> = Var<'t>;
+
+    fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
+        h0
+    }
+
+    fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
+        let h = (x.dot(self.wx) + h.dot(self.wh) + self.b).tanh();
+        (h, h)
+    }
+}

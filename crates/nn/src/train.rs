@@ -1,0 +1,183 @@
+//! One step of training: loss, gradients, clipping and update as one program, run once.
+
+use std::fmt;
+
+use tape::{Engine, RunError, Tape, Var, try_grad};
+
+use crate::clip::{clip_by_global_norm, global_norm};
+use crate::optim::Optimizer;
+use crate::param::Param;
+use crate::params::Params;
+
+/// What trains a model: an engine, an optimiser and a limit for the gradients.
+///
+/// ```
+/// use nn::{Affine, Params, Sgd, Trainer};
+/// use tape::{DType, Tensor};
+///
+/// let mut params = Params::seeded(DType::F32, 1);
+/// let line = Affine::new(params.scope("line"), 1, 1);
+/// let mut trainer = Trainer::new(&mut params, Sgd::new(0.1));
+/// for _ in 0..200 {
+///     trainer.step(&mut params, |tape| {
+///         let x = tape.input(Tensor::new([3, 1], vec![-1.0f32, 0.0, 1.0]));
+///         let y = tape.input(Tensor::new([3, 1], vec![-1.0f32, 1.0, 3.0]));
+///         (line.apply(x) - y).square().mean()
+///     })?;
+/// }
+/// assert!((params[line.w].number() - 2.0).abs() < 1e-3);
+/// assert!((params[line.b].number() - 1.0).abs() < 1e-3);
+/// # Ok::<(), nn::TrainError>(())
+/// ```
+#[derive(Debug)]
+pub struct Trainer<O> {
+    /// Runs the programs and keeps their plans; it may run others between steps.
+    pub engine: Engine,
+    /// The rule for new weights.
+    pub optimizer: O,
+    /// The largest norm of all gradients together; larger ones are scaled down to it.
+    pub clip: Option<f64>,
+}
+
+/// What a step has computed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StepReport {
+    /// The loss before the step.
+    pub loss: f64,
+    /// The norm of all gradients together, before clipping.
+    pub gradient_norm: f64,
+}
+
+/// Why a step was not taken. Weights and slots are as they were.
+#[derive(Clone, PartialEq, Debug)]
+pub enum TrainError {
+    /// The loss is not finite.
+    Loss {
+        /// NaN or an infinity.
+        loss: f64,
+    },
+    /// The loss is finite but the gradients are not.
+    Gradient {
+        /// The loss.
+        loss: f64,
+        /// The parameters with a gradient whose square is not finite.
+        names: Vec<String>,
+    },
+    /// A value could not be taken, such as a word outside the vocabulary.
+    Run(RunError),
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrainError::Loss { loss } => {
+                write!(
+                    f,
+                    "the loss is {loss}; the weights are left as they were. A smaller learning rate or clipping may help"
+                )
+            }
+            TrainError::Gradient { loss, names } => write!(
+                f,
+                "the loss is {loss} but the gradients of {} are not finite; the weights are left as they were",
+                names.join(", ")
+            ),
+            TrainError::Run(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<RunError> for TrainError {
+    fn from(error: RunError) -> TrainError {
+        TrainError::Run(error)
+    }
+}
+
+impl<O: Optimizer> Trainer<O> {
+    /// A trainer without clipping. Declares the optimiser's slots, so all weights must be there.
+    #[track_caller]
+    pub fn new(params: &mut Params, optimizer: O) -> Trainer<O> {
+        optimizer.declare(params);
+        Trainer { engine: Engine::new(), optimizer, clip: None }
+    }
+
+    /// The same trainer with gradients clipped to a norm of `limit`.
+    pub fn with_clip(self, limit: f64) -> Trainer<O> {
+        Trainer { clip: Some(limit), ..self }
+    }
+
+    /// Takes one step down the gradient of a loss that `record` puts on a tape of the parameters.
+    ///
+    /// Weights that the loss does not depend on stay as they are.
+    ///
+    /// # Panics
+    /// If the loss is not a single number, or depends on no weight at all.
+    #[track_caller]
+    pub fn step(
+        &mut self,
+        params: &mut Params,
+        record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
+    ) -> Result<StepReport, TrainError> {
+        let tape = params.tape();
+        let loss = record(&tape);
+        let used = gradients(params, &tape, loss);
+        let raw: Vec<Var<'_>> = used.iter().map(|(_, gradient)| *gradient).collect();
+        let (clipped, norm) = tape.scope("clip", || match self.clip {
+            Some(limit) => clip_by_global_norm(&raw, limit),
+            None => (raw.clone(), global_norm(&raw)),
+        });
+        let clipped: Vec<(Param, Var<'_>)> =
+            used.iter().zip(clipped).map(|((param, _), gradient)| (*param, gradient)).collect();
+        let updates = tape.scope("update", || self.optimizer.update(params, &tape, &clipped));
+
+        let (targets, values): (Vec<Param>, Vec<Var<'_>>) = updates.into_iter().unzip();
+        let outputs: Vec<Var<'_>> = [loss, norm].into_iter().chain(values).collect();
+        let run = self.engine.run(&outputs)?;
+        let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
+        if !report.loss.is_finite() {
+            return Err(TrainError::Loss { loss: report.loss });
+        }
+        if !report.gradient_norm.is_finite() {
+            let names = self.not_finite(params, &used)?;
+            return Err(TrainError::Gradient { loss: report.loss, names });
+        }
+        // Without the tape the store is alone with its tensors, and they are written in place.
+        drop(tape);
+        for (output, param) in targets.into_iter().enumerate() {
+            params.write(param, run.slice(output + 2));
+        }
+        Ok(report)
+    }
+
+    /// Computes a loss without taking a step.
+    pub fn evaluate(
+        &mut self,
+        params: &Params,
+        record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
+    ) -> Result<f64, RunError> {
+        let tape = params.tape();
+        let loss = record(&tape);
+        Ok(self.engine.run(&[loss])?.number(0))
+    }
+
+    /// The names of parameters with a gradient that is not finite.
+    fn not_finite(&mut self, params: &Params, used: &[(Param, Var<'_>)]) -> Result<Vec<String>, RunError> {
+        let norms: Vec<Var<'_>> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
+        let run = self.engine.run(&norms)?;
+        let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
+        Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
+    }
+}
+
+/// The gradients with respect to all weights that the loss depends on.
+#[track_caller]
+fn gradients<'t>(params: &Params, tape: &'t Tape, loss: Var<'t>) -> Vec<(Param, Var<'t>)> {
+    let weights: Vec<Param> = params.weights().collect();
+    let vars: Vec<Var<'t>> = weights.iter().map(|param| param.on(tape)).collect();
+    let gradients = try_grad(loss, &vars).unwrap_or_else(|error| panic!("{error}"));
+    let used: Vec<(Param, Var<'t>)> =
+        weights.into_iter().zip(gradients).filter_map(|(param, gradient)| Some((param, gradient?))).collect();
+    assert!(!used.is_empty(), "the loss depends on no weight: there is nothing to train");
+    used
+}

@@ -1,0 +1,14 @@
+//! The layers against plain loops, the notebooks' numbers and central differences.
+
+mod cells;
+mod checks;
+mod cs231n;
+mod initial;
+mod layers;
+mod loss;
+mod optimizers;
+mod pictures;
+mod sequences;
+mod store;
+mod support;
+mod training;
