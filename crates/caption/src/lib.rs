@@ -1,7 +1,17 @@
 //! The image captioner of unspool, and the hand-written formulas that witness its gradients.
+//!
+//! In reading order: [`data`] is what it learns from; [`model`] the network, [`training`] how it learns,
+//! [`evaluate`] and [`metrics`] how good it is; [`handwritten`] are the formulas of its backward pass in
+//! plain loops and [`reference`](mod@reference) published numbers to hold them to; [`contact_sheet`]
+//! shows captioned pictures; [`error`] is what can go wrong.
 #![deny(missing_docs)]
+
 pub mod contact_sheet;
 pub mod data;
+pub mod error;
+pub mod evaluate;
 pub mod handwritten;
 pub mod metrics;
+pub mod model;
 pub mod reference;
+pub mod training;

@@ -3,7 +3,7 @@
 //! The network is fed a caption without its last entry and is asked for the caption without its first, so that each
 //! step predicts the next word. Targets that are `<NULL>` are not scored.
 
-use super::{NULL, Pictures, Split};
+use super::{NULL, Split};
 
 /// Captions and pictures of one step of training, N captions of T steps.
 ///
@@ -95,25 +95,14 @@ impl Batch {
 
     fn fill_pictures(&mut self, split: &Split) {
         self.pictures.clear();
-        let pictures = self.indices.iter().map(|index| split.picture_of[*index]);
-        match &split.pictures {
-            Pictures::Features { width, data } => {
-                self.pictures.extend(pictures.flat_map(|picture| &data[picture * width..][..*width]));
-            }
-            Pictures::Pixels { height, width, data } => {
-                let size = height * width * 3;
-                let pixels = pictures.flat_map(|picture| &data[picture * size..][..size]);
-                // Roughly zero mean and unit range, which is what convolutions with usual initial values expect.
-                self.pictures.extend(pixels.map(|value| f32::from(*value) / 127.5 - 1.0));
-            }
-        }
+        split.pictures.see(self.indices.iter().map(|index| split.picture_of[*index]), &mut self.pictures);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Captions;
+    use crate::data::{Captions, Pictures};
 
     fn split(pictures: Pictures) -> Split {
         #[rustfmt::skip]

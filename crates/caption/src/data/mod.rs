@@ -6,8 +6,8 @@ pub mod batch;
 pub mod cs231n;
 pub mod picture;
 pub mod sampler;
-mod subset;
 pub mod scenes;
+mod subset;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
@@ -83,6 +83,24 @@ impl Pictures {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Appends some pictures as the network sees them: features, or pixels from -1 to 1.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn see(&self, pictures: impl Iterator<Item = usize>, to: &mut Vec<f32>) {
+        match self {
+            Pictures::Features { width, data } => {
+                to.extend(pictures.flat_map(|picture| &data[picture * width..][..*width]));
+            }
+            Pictures::Pixels { height, width, data } => {
+                let size = height * width * 3;
+                let pixels = pictures.flat_map(|picture| &data[picture * size..][..size]);
+                // Roughly zero mean and unit range, which is what convolutions with usual initial values expect.
+                to.extend(pixels.map(|value| f32::from(*value) / 127.5 - 1.0));
+            }
+        }
     }
 }
 

@@ -1,0 +1,161 @@
+//! The captioner: what a picture shows, told word by word.
+//!
+//! ```text
+//! f  = vision(picture)                     (N, F)     given features, or a convolution net over pixels
+//! h0 = f Wp + bp                           (N, H)
+//! x  = We[words] (+ f Wf)                  (N, T, W)  with the picture shown at every step, or only by h0
+//! h  = cell through time from h0           (N, T, H)
+//! s  = h Wv + bv                           (N, T, V)  scores of the next word
+//! loss = temporal softmax of s             summed over words, averaged over captions
+//! ```
+//!
+//! With given features, the picture shown only by h0 and the vanilla RNN or LSTM, this is the
+//! `CaptioningRNN` of CS231n's third assignment.
+
+pub mod cells;
+mod decode;
+mod vision;
+
+pub use cells::{AnyCell, CellKind};
+pub use vision::Vision;
+
+use nn::{
+    Affine, Cell, Embedding, Layout, Param, Params, Sequence, TemporalAffine, TemporalSoftmax, init,
+    temporal_softmax, unroll,
+};
+use serde::{Deserialize, Serialize};
+use tape::{Tape, Tensor, Var};
+
+use crate::data::batch::Batch;
+use crate::data::{Pictures, Split};
+
+/// What decides the shape of a captioner; saved beside its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSettings {
+    /// What the network sees.
+    pub input: Input,
+    /// The recurrent cell.
+    pub cell: CellKind,
+    /// Width of a word's vector, W.
+    pub embedding: usize,
+    /// Width of the hidden state, H.
+    pub hidden: usize,
+    /// Words of the vocabulary, V.
+    pub vocabulary: usize,
+    /// Whether the picture is shown at every step; else only by the first hidden state.
+    pub picture_at_every_step: bool,
+}
+
+/// What the network sees of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A vector of features.
+    Features {
+        /// Its length.
+        width: usize,
+    },
+    /// RGB pixels.
+    Pixels {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+}
+
+impl Input {
+    /// What the pictures of a split are.
+    pub fn of(split: &Split) -> Input {
+        match split.pictures {
+            Pictures::Features { width, .. } => Input::Features { width },
+            Pictures::Pixels { height, width, .. } => Input::Pixels { height, width },
+        }
+    }
+}
+
+/// A captioner with a recurrent cell of the user's choice.
+#[derive(Debug)]
+pub struct Captioner<C> {
+    /// From pictures to features.
+    pub vision: Vision,
+    /// From features to the first hidden state.
+    pub project: Affine,
+    /// From words to vectors.
+    pub embed: Embedding,
+    /// From features to every step's input, (F, W), where the picture is shown at every step.
+    pub look: Option<Param>,
+    /// Carries the sentence so far.
+    pub cell: C,
+    /// From hidden states to scores of words.
+    pub scores: TemporalAffine,
+}
+
+impl Captioner<AnyCell> {
+    /// Declares a captioner with one of the built-in cells.
+    ///
+    /// # Panics
+    /// If the store has parameters of the same names already.
+    pub fn new(params: &mut Params, settings: &ModelSettings) -> Self {
+        let (inputs, hidden) = (settings.embedding, settings.hidden);
+        Captioner::with_cell(params, settings, |params| {
+            AnyCell::new(settings.cell, params.scope("rnn"), inputs, hidden)
+        })
+    }
+}
+
+impl<C: Cell> Captioner<C> {
+    /// Declares a captioner around a cell that `cell` declares, for inputs of width `settings.embedding`.
+    ///
+    /// # Panics
+    /// If the store has parameters of the same names already.
+    pub fn with_cell(
+        params: &mut Params,
+        settings: &ModelSettings,
+        cell: impl FnOnce(&mut Params) -> C,
+    ) -> Self {
+        let vision = Vision::new(params, settings.input);
+        let (features, words) = (vision.features(), settings.vocabulary);
+        Captioner {
+            vision,
+            embed: Embedding::new(params.scope("embed"), words, settings.embedding),
+            project: Affine::new(params.scope("project"), features, settings.hidden),
+            look: settings
+                .picture_at_every_step
+                .then(|| params.scope("look").weight("w", [features, settings.embedding], init::fan_in())),
+            cell: cell(params),
+            scores: TemporalAffine::new(params.scope("scores"), settings.hidden, words),
+        }
+    }
+
+    /// The loss of a batch; nothing is computed for padding.
+    pub fn loss<'t>(&self, tape: &'t Tape, batch: &Batch) -> TemporalSoftmax<'t> {
+        let layout = Layout::new(batch.steps, &batch.lengths);
+        let features = tape.scope("vision", || self.vision.look(tape, batch.len(), &batch.pictures));
+        let h0 = tape.scope("project", || self.project.apply(features));
+        let words = Sequence::words(tape, &batch.captions_in, &layout);
+        let inputs = tape.scope("embed", || {
+            let embedded = self.embed.apply_sequence(&words);
+            match self.seen(features) {
+                Some(seen) => embedded.map(|rows| rows + seen.gather(sequence_of_each_row(tape, &layout))),
+                None => embedded,
+            }
+        });
+        let (hidden, _) = tape.scope("rnn", || unroll(&self.cell, &inputs, h0));
+        let scores = tape.scope("scores", || self.scores.apply(&hidden));
+        let mask: Vec<bool> = batch.mask().collect();
+        tape.scope("loss", || temporal_softmax(&scores, &batch.captions_out, &mask))
+    }
+
+    /// What every step is shown of pictures with these features: (N, W).
+    fn seen<'t>(&self, features: Var<'t>) -> Option<Var<'t>> {
+        self.look.map(|look| features.dot(look))
+    }
+}
+
+/// For each packed row the number of its sequence.
+fn sequence_of_each_row<'t>(tape: &'t Tape, layout: &Layout) -> Var<'t> {
+    let number = |place: usize| i32::try_from(place / layout.steps()).expect("fewer than 2^31 captions");
+    let rows: Vec<i32> = layout.places().map(number).collect();
+    tape.input(Tensor::new([rows.len()], rows))
+}

@@ -1,0 +1,176 @@
+//! Training a captioner: the model, its optimiser and its place in the data, step by step.
+//!
+//! What a [`Training`] holds is all that decides its next step, so that one resumed from a checkpoint
+//! goes on with the same bits.
+
+mod recipe;
+mod saved;
+
+pub use recipe::{AnySampler, Draw, Recipe, Schedule};
+pub use saved::{Model, SavedState};
+
+use lab::progress::{Progress, Step};
+use nn::{Adam, Params, TemporalSoftmax, Trainer};
+use tape::{DType, Engine, Var};
+
+use crate::data::batch::Batch;
+use crate::data::sampler::Sampler;
+use crate::data::{Split, Vocabulary};
+use crate::error::Error;
+use crate::model::{AnyCell, Captioner, ModelSettings};
+
+/// A captioner in training.
+#[derive(Debug)]
+pub struct Training {
+    /// The shape of the model.
+    pub settings: ModelSettings,
+    /// How it is trained.
+    pub recipe: Recipe,
+    /// The words that it speaks.
+    pub vocabulary: Vocabulary,
+    /// Its weights, and the optimiser's slots.
+    pub params: Params,
+    /// The model.
+    pub model: Captioner<AnyCell>,
+    /// Steps taken.
+    pub step: u64,
+    trainer: Trainer<Adam>,
+    sampler: AnySampler,
+    batch: Batch,
+    indices: Vec<usize>,
+}
+
+/// What a step has shown of the loss before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepLosses {
+    /// Captions in the step.
+    pub captions: usize,
+    /// The loss summed over a caption's words, averaged over captions.
+    pub per_caption: f64,
+    /// The loss averaged over words.
+    pub per_token: f64,
+    /// The norm of all gradients together.
+    pub gradient_norm: f64,
+}
+
+impl Training {
+    /// A training from the beginning, on a split with so many captions.
+    pub fn new(
+        settings: ModelSettings,
+        recipe: Recipe,
+        vocabulary: Vocabulary,
+        captions: usize,
+    ) -> Result<Training, Error> {
+        let mut params = Params::seeded(DType::F32, recipe.seed);
+        let model = Captioner::new(&mut params, &settings);
+        let mut trainer = Trainer::new(&mut params, Adam::new(recipe.learning_rate));
+        trainer.clip = recipe.clip;
+        let sampler = recipe.sampler(captions)?;
+        let (batch, indices) = (Batch::default(), Vec::new());
+        Ok(Training {
+            settings,
+            recipe,
+            vocabulary,
+            params,
+            model,
+            step: 0,
+            trainer,
+            sampler,
+            batch,
+            indices,
+        })
+    }
+
+    /// Steps of one pass over the captions.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.sampler.batches_per_epoch() as u64
+    }
+
+    /// The pass over the captions that the last step was in, from 1.
+    pub fn epoch(&self) -> u64 {
+        self.step.saturating_sub(1) / self.steps_per_epoch() + 1
+    }
+
+    /// Passes over the captions, the last one counted whole.
+    pub fn epochs(&self) -> u64 {
+        self.recipe.steps.div_ceil(self.steps_per_epoch())
+    }
+
+    /// The engine, for programs beside the training.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.trainer.engine
+    }
+
+    /// What is needed to use the model as it is now.
+    pub fn parts(&mut self) -> (&mut Engine, &Params, &Captioner<AnyCell>) {
+        (&mut self.trainer.engine, &self.params, &self.model)
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// If the loss or a gradient is not finite; the weights are then as they were.
+    pub fn take_step(&mut self, split: &Split) -> Result<StepLosses, Error> {
+        if self.sampler.captions() != split.captions.len() {
+            let (expected, found) = (self.sampler.captions(), split.captions.len());
+            return Err(Error::Mismatch(format!(
+                "the training was begun on {expected} captions and cannot go on with {found}; give it the same data"
+            )));
+        }
+        self.trainer.optimizer.learning_rate = self.recipe.rate(self.step, self.steps_per_epoch());
+        self.sampler.next_batch(&mut self.indices);
+        self.batch.fill(split, &self.indices);
+        let (model, batch) = (&self.model, &self.batch);
+        let report = self.trainer.step(&mut self.params, |tape| model.loss(tape, batch).per_sequence())?;
+        self.step += 1;
+        let per_token = report.loss * batch.len() as f64 / batch.targets().max(1) as f64;
+        Ok(StepLosses {
+            captions: batch.len(),
+            per_caption: report.loss,
+            per_token,
+            gradient_norm: report.gradient_norm,
+        })
+    }
+
+    /// Trains to the end of the recipe. After each epoch, and after the last step, `pause` may look at
+    /// the model, print above the progress and save.
+    pub fn run(
+        &mut self,
+        split: &Split,
+        progress: &mut Progress,
+        mut each_step: impl FnMut(&Training, &StepLosses) -> Result<(), Error>,
+        mut pause: impl FnMut(&mut Training, &mut Progress) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while self.step < self.recipe.steps {
+            let losses = self.take_step(split)?;
+            each_step(self, &losses)?;
+            progress.report(&Step {
+                epoch: self.epoch(),
+                step: self.step,
+                captions: losses.captions as u64,
+                loss_per_caption: losses.per_caption,
+                loss_per_token: losses.per_token,
+            });
+            if self.step.is_multiple_of(self.steps_per_epoch()) || self.step == self.recipe.steps {
+                pause(self, progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss of a split, per caption and per word, in batches of `size`.
+    pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
+        let (mut sum, mut words) = (0.0, 0);
+        let all: Vec<usize> = (0..split.captions.len()).collect();
+        let mut batch = Batch::default();
+        for indices in all.chunks(size.max(1)) {
+            batch.fill(split, indices);
+            let tape = self.params.tape();
+            let TemporalSoftmax { sum: loss, .. }: TemporalSoftmax<'_> = self.model.loss(&tape, &batch);
+            let outputs: [Var<'_>; 1] = [loss];
+            sum += self.trainer.engine.run(&outputs)?.number(0);
+            words += batch.targets();
+        }
+        Ok((sum / all.len().max(1) as f64, sum / words.max(1) as f64))
+    }
+}

@@ -1,0 +1,138 @@
+//! A captioner in a file: weights and optimiser's slots as safetensors, all else as JSON beside it.
+
+use std::path::Path;
+
+use lab::checkpoint::Checkpoint;
+use lab::files::FileError;
+use lab::tensors::{NamedTensor, TensorData, Values};
+use nn::{Params, Role};
+use serde::{Deserialize, Serialize};
+use tape::tensor::Slice;
+use tape::{DType, Engine, Tensor};
+
+use super::{AnySampler, Recipe, Training};
+use crate::data::Vocabulary;
+use crate::error::Error;
+use crate::model::{AnyCell, Captioner, ModelSettings};
+
+/// What stands beside the tensors of a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedState {
+    /// The shape of the model.
+    pub settings: ModelSettings,
+    /// How it is trained.
+    pub recipe: Recipe,
+    /// Steps taken.
+    pub step: u64,
+    /// The place in the data.
+    pub sampler: AnySampler,
+    /// The words in the order of their numbers.
+    pub words: Vec<String>,
+}
+
+/// A captioner that was loaded to be used.
+#[derive(Debug)]
+pub struct Model {
+    /// The shape of the model.
+    pub settings: ModelSettings,
+    /// The words that it speaks.
+    pub vocabulary: Vocabulary,
+    /// Its weights.
+    pub params: Params,
+    /// The model.
+    pub captioner: Captioner<AnyCell>,
+    /// Runs it.
+    pub engine: Engine,
+}
+
+impl Training {
+    /// All that a checkpoint holds: the tensors and what stands beside them.
+    pub fn saved(&self) -> (Vec<NamedTensor<'_>>, SavedState) {
+        let tensors = self.params.iter().map(|entry| NamedTensor {
+            name: entry.name,
+            shape: entry.value.shape().sizes().to_vec(),
+            data: match entry.value.slice() {
+                Slice::F32(elements) => TensorData::F32(elements),
+                Slice::F64(elements) => TensorData::F64(elements),
+                Slice::I32(elements) => TensorData::I32(elements),
+            },
+        });
+        let state = SavedState {
+            settings: self.settings,
+            recipe: self.recipe,
+            step: self.step,
+            sampler: self.sampler.clone(),
+            words: self.vocabulary.words().to_vec(),
+        };
+        (tensors.collect(), state)
+    }
+
+    /// The training that a checkpoint holds, ready for its next step.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape than the model's; the message names the file.
+    pub fn resumed(checkpoint: &Checkpoint<SavedState>) -> Result<Training, Error> {
+        let SavedState { settings, recipe, step, sampler, words } = checkpoint.state.clone();
+        let vocabulary = checked_vocabulary(checkpoint, words)?;
+        let captions = crate::data::sampler::Sampler::captions(&sampler);
+        let mut training = Training::new(settings, recipe, vocabulary, captions)?;
+        fill(&mut training.params, checkpoint, |_| true)?;
+        Ok(Training { step, sampler, ..training })
+    }
+}
+
+impl Model {
+    /// Loads the model of a checkpoint, without what only its training needs.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its tensors do not fit the model that it describes.
+    pub fn load(path: &Path) -> Result<Model, Error> {
+        Model::from_checkpoint(&lab::checkpoint::load(path)?)
+    }
+
+    /// The model of a checkpoint that was read.
+    ///
+    /// # Errors
+    /// If its tensors do not fit the model that it describes.
+    pub fn from_checkpoint(checkpoint: &Checkpoint<SavedState>) -> Result<Model, Error> {
+        let SavedState { settings, recipe, words, .. } = checkpoint.state.clone();
+        let vocabulary = checked_vocabulary(checkpoint, words)?;
+        let mut params = Params::seeded(DType::F32, recipe.seed);
+        let captioner = Captioner::new(&mut params, &settings);
+        fill(&mut params, checkpoint, |role| role != Role::Slot)?;
+        Ok(Model { settings, vocabulary, params, captioner, engine: Engine::new() })
+    }
+}
+
+fn checked_vocabulary(checkpoint: &Checkpoint<SavedState>, words: Vec<String>) -> Result<Vocabulary, Error> {
+    let (expected, found) = (checkpoint.state.settings.vocabulary, words.len());
+    if expected != found {
+        let problem = format!("the model has scores for {expected} words, but {found} words are listed");
+        return Err(FileError::new(&checkpoint.path, problem, "use the file as it was written").into());
+    }
+    Ok(Vocabulary::from_entries(words))
+}
+
+/// Gives parameters the values of a checkpoint.
+fn fill(
+    params: &mut Params,
+    checkpoint: &Checkpoint<SavedState>,
+    which: impl Fn(Role) -> bool,
+) -> Result<(), Error> {
+    let wanted: Vec<(nn::Param, String)> = params
+        .iter()
+        .filter(|entry| which(entry.role))
+        .map(|entry| (entry.param, entry.name.to_string()))
+        .collect();
+    for (param, name) in wanted {
+        let shape = params[param].shape().clone();
+        let tensor = checkpoint.tensor(&name, &shape.sizes())?;
+        let value = match &tensor.values {
+            Values::F32(elements) => Tensor::new(shape, elements.as_slice()),
+            Values::F64(elements) => Tensor::new(shape, elements.as_slice()),
+            Values::I32(elements) => Tensor::new(shape, elements.as_slice()),
+        };
+        params.set(param, value)?;
+    }
+    Ok(())
+}
