@@ -9,9 +9,9 @@ mod saved;
 pub use recipe::{AnySampler, Draw, Recipe, Schedule};
 pub use saved::{Model, SavedState};
 
-use lab::progress::{Progress, Step};
-use nn::{Adam, Params, TemporalSoftmax, Trainer};
-use tape::{DType, Engine, Var};
+use lab::progress::Step;
+use nn::{Adam, Params, Trainer};
+use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
 use crate::data::sampler::Sampler;
@@ -132,30 +132,15 @@ impl Training {
         })
     }
 
-    /// Trains to the end of the recipe. After each epoch, and after the last step, `pause` may look at
-    /// the model, print above the progress and save.
-    pub fn run(
-        &mut self,
-        split: &Split,
-        progress: &mut Progress,
-        mut each_step: impl FnMut(&Training, &StepLosses) -> Result<(), Error>,
-        mut pause: impl FnMut(&mut Training, &mut Progress) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        while self.step < self.recipe.steps {
-            let losses = self.take_step(split)?;
-            each_step(self, &losses)?;
-            progress.report(&Step {
-                epoch: self.epoch(),
-                step: self.step,
-                captions: losses.captions as u64,
-                loss_per_caption: losses.per_caption,
-                loss_per_token: losses.per_token,
-            });
-            if self.step.is_multiple_of(self.steps_per_epoch()) || self.step == self.recipe.steps {
-                pause(self, progress)?;
-            }
+    /// What a progress view is told of the step that was just taken.
+    pub fn progress(&self, losses: &StepLosses) -> Step {
+        Step {
+            epoch: self.epoch(),
+            step: self.step,
+            captions: losses.captions as u64,
+            loss_per_caption: losses.per_caption,
+            loss_per_token: losses.per_token,
         }
-        Ok(())
     }
 
     /// The loss of a split, per caption and per word, in batches of `size`.
@@ -166,9 +151,8 @@ impl Training {
         for indices in all.chunks(size.max(1)) {
             batch.fill(split, indices);
             let tape = self.params.tape();
-            let TemporalSoftmax { sum: loss, .. }: TemporalSoftmax<'_> = self.model.loss(&tape, &batch);
-            let outputs: [Var<'_>; 1] = [loss];
-            sum += self.trainer.engine.run(&outputs)?.number(0);
+            let loss = self.model.loss(&tape, &batch).sum;
+            sum += self.trainer.engine.run(&[loss])?.number(0);
             words += batch.targets();
         }
         Ok((sum / all.len().max(1) as f64, sum / words.max(1) as f64))
