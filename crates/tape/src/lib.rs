@@ -3,8 +3,8 @@
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
 //! made of; [`record`] grows it, [`packing`] and [`scan`] put loops into it, and [`grad`](mod@grad)
-//! adds gradients; [`interpret`](mod@interpret) evaluates it plainly; [`check`] holds gradients
-//! against differences.
+//! adds gradients; [`text`] writes programs and reads them; [`interpret`](mod@interpret) evaluates them
+//! plainly; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
 pub mod check;
@@ -24,6 +24,7 @@ pub mod record;
 pub mod scan;
 pub mod shape;
 pub mod tensor;
+pub mod text;
 
 pub use dtype::{DType, Element, Real};
 pub use engine::{Engine, Run};
