@@ -2,7 +2,7 @@
 //!
 //! [`scan`] takes a state and sequences through a step `(state, input) -> (state, output)`. The rows of
 //! a sequence that has ended keep their last state. The gradient of a scan is a scan run the other way
-//! (see [`crate::grad`]), so gradients of gradients go through scans as through anything else.
+//! (see [`grad`](mod@crate::grad)), so gradients of gradients go through scans as through anything else.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};

@@ -94,10 +94,10 @@ fn a_dump_names_leaves_scopes_and_source_lines() {
         tape.scope("rnn", || scan(&Packing::uniform(4, 2), h0, (), |h, ()| (h.dot(tape.leaf(0)), ())));
     let expected = "\
         %0 = input 0                            f32[2, 3]\n\
-        %1 = input 1                            f32[3, 3]         # rnn/w with a # break  rnn\n\
+        %1 = input 1                            f32[3, 3]         # rnn/w with a # break\n\
         %2 = scan steps=4x2 f32 {                                 # rnn\n\
         \x20   %0 = input 0 state of %0            f32[n, 3]\n\
-        \x20   %1 = input 1 constant of %1         f32[3, 3]         # rnn/w with a # break  rnn\n\
+        \x20   %1 = input 1 constant of %1         f32[3, 3]         # rnn/w with a # break\n\
         \x20   %2 = dot %0 %1                      f32[n, 3]         # rnn\n\
         \x20   next %2\n\
         }\n\

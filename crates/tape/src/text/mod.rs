@@ -19,11 +19,12 @@
 //!   value of each state. `steps` is a [`Packing`](crate::Packing); `rows` stands where the leading
 //!   extent of states and sequences inside the body is not `n`, or not the sequences in a nested scan.
 //! * `outputs` closes a program whose wanted values are known.
-//! * What follows `#` is a note that says nothing to [`parse`]: the name of an input, the scope, the
-//!   source line. Spaces and empty lines are free.
+//! * What follows `#` is a note that says nothing to [`parse`]: the name of an input or the scope of
+//!   another node, and the source line. Spaces and empty lines are free.
 //!
 //! [`Tape::dump`](crate::Tape::dump) writes a tape with all notes; a [`Listing`] chooses.
 
+mod cursor;
 mod line;
 mod parse;
 mod print;
@@ -33,6 +34,7 @@ use std::fmt;
 pub(crate) use line::{Line, Parsed};
 pub use parse::{parse, parse_with};
 pub use print::Listing;
+pub(crate) use print::{feed_names, one_line};
 
 /// Why a text is not a program.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::ParseError;
+use super::cursor::{Cursor, is_scan, no_value, real};
 use super::line::Line;
 use super::print::usual_rows;
 use crate::dtype::DType;
@@ -39,9 +40,9 @@ pub fn parse(text: &str) -> Result<Program, ParseError> {
 /// attributes, which should be words without `#` among them.
 #[track_caller]
 pub fn parse_with(text: &str, customs: &[Custom]) -> Result<Program, ParseError> {
-    let rows = text.lines().enumerate().map(|(index, line)| Cursor { number: index + 1, rest: line.trim() });
+    let rows = text.lines().enumerate().map(|(index, line)| Cursor::new(index + 1, line));
     let rows: Vec<Cursor<'_>> = rows.filter(|row| !row.is_done()).collect();
-    let end = Cursor { number: text.lines().count().max(1), rest: "" };
+    let end = Cursor::new(text.lines().count().max(1), "");
     let mut parser = Parser { rows: rows.into_iter(), end, customs, location: Location::caller() };
     let block = parser.block(None, 0)?;
     Ok(Program { graph: block.graph, outputs: block.ends })
@@ -150,7 +151,7 @@ impl<'a> Parser<'a> {
     ) -> Result<Node, ParseError> {
         let slot = block.graph.inputs.len();
         row.keyword(&slot.to_string())?;
-        let feed = around.map(|around| row.feed(around).map(|feed| (around, feed))).transpose()?;
+        let feed = around.map(|around| row.feed(around.graph).map(|feed| (around, feed))).transpose()?;
         let (dtype, shape) = row.result()?;
         row.finish()?;
         if let Some((around, (role, outer))) = feed {
@@ -220,14 +221,6 @@ fn infer(op: &Op, inputs: &[NodeId], graph: &Graph) -> Result<(Shape, DType), St
     rule.infer(&metas).map_err(|error| error.to_string())
 }
 
-fn is_scan(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).op, Op::Scan(_))
-}
-
-fn no_value(scan: NodeId) -> String {
-    format!("%{} is a scan, which has parts but no value", scan.0)
-}
-
 /// Checks that each state has a next value that can take its place.
 fn check_states(row: &Cursor<'_>, block: &Block) -> Result<(), ParseError> {
     let inputs = block.feeds.iter().zip(&block.graph.inputs);
@@ -249,152 +242,4 @@ fn check_states(row: &Cursor<'_>, block: &Block) -> Result<(), ParseError> {
         }
     }
     Ok(())
-}
-
-/// A line and how far it is read.
-#[derive(Clone, Copy)]
-struct Cursor<'a> {
-    number: usize,
-    rest: &'a str,
-}
-
-impl<'a> Cursor<'a> {
-    fn error(&self, reason: impl Into<String>) -> ParseError {
-        ParseError { line: self.number, reason: reason.into() }
-    }
-
-    fn expected(&self, what: &str) -> ParseError {
-        match self.peek() {
-            "" => self.error(format!("expected {what}, found nothing")),
-            found => self.error(format!("expected {what}, found `{found}`")),
-        }
-    }
-
-    /// Whether nothing but a note is left.
-    fn is_done(&self) -> bool {
-        self.rest.is_empty() || self.rest.starts_with('#')
-    }
-
-    /// The next word, empty at the end.
-    fn peek(&self) -> &'a str {
-        if self.is_done() { "" } else { self.rest.split_whitespace().next().unwrap_or("") }
-    }
-
-    /// Takes the next word, empty at the end.
-    fn word(&mut self) -> &'a str {
-        let word = self.peek();
-        self.skip(word.len());
-        word
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        self.rest = self.rest[bytes..].trim_start();
-    }
-
-    fn finish(&self) -> Result<(), ParseError> {
-        if self.is_done() { Ok(()) } else { Err(self.expected("the end of the line")) }
-    }
-
-    fn keyword(&mut self, word: &str) -> Result<(), ParseError> {
-        if self.peek() != word {
-            return Err(self.expected(&format!("`{word}`")));
-        }
-        self.skip(word.len());
-        Ok(())
-    }
-
-    /// Takes the next word if it can be read.
-    fn optional<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let read = read(self.peek());
-        if read.is_some() {
-            self.word();
-        }
-        read
-    }
-
-    /// Reads the place of a node that stands above.
-    fn place(&mut self, graph: &Graph) -> Result<NodeId, ParseError> {
-        let above = |word: &str| {
-            let place: u32 = word.strip_prefix('%')?.parse().ok()?;
-            ((place as usize) < graph.nodes.len()).then_some(NodeId(place))
-        };
-        self.optional(above).ok_or_else(|| self.expected("a node above such as `%0`"))
-    }
-
-    /// Reads the place of a node that has a value.
-    fn operand(&mut self, graph: &Graph) -> Result<NodeId, ParseError> {
-        let id = self.place(graph)?;
-        if is_scan(graph, id) { Err(self.error(no_value(id))) } else { Ok(id) }
-    }
-
-    fn operands(&mut self, graph: &Graph) -> Result<Inputs, ParseError> {
-        let mut operands = Inputs::new();
-        while !self.is_done() {
-            operands.push(self.operand(graph)?);
-        }
-        Ok(operands)
-    }
-
-    /// Reads how an input of a body is fed: `state of %3`.
-    fn feed(&mut self, around: &Around<'_>) -> Result<(Role, NodeId), ParseError> {
-        let role = self.optional(|word| Role::ALL.iter().copied().find(|role| role.name() == word));
-        let Some(role) = role else {
-            return Err(self.expected("`state`, `sequence`, `rows` or `constant`"));
-        };
-        self.keyword("of")?;
-        Ok((role, self.operand(around.graph)?))
-    }
-
-    fn packing(&mut self) -> Result<Packing, ParseError> {
-        let read = self.rest.strip_prefix("steps=").and_then(Packing::parse);
-        let Some((packing, rest)) = read else {
-            return Err(self.expected("`steps=` with a packing such as 4x50 or {3, 2, 1}"));
-        };
-        self.rest = rest.trim_start();
-        Ok(packing)
-    }
-
-    /// Whether the type of the result comes next.
-    fn is_at_result(&self) -> bool {
-        split_dtype(self.rest).is_some_and(|(_, rest)| rest.starts_with('['))
-    }
-
-    /// Reads the type of the result: `f32[2, 3]`.
-    fn result(&mut self) -> Result<(DType, Shape), ParseError> {
-        let read = |text: &'a str| {
-            let (dtype, shape) = split_dtype(text)?;
-            let end = shape.find(']')? + 1;
-            Some((dtype, Shape::parse(&shape[..end])?, &shape[end..]))
-        };
-        match read(self.rest) {
-            Some((dtype, shape, rest)) => {
-                self.rest = rest.trim_start();
-                Ok((dtype, shape))
-            }
-            None => Err(self.expected("a type such as f32[2, 3]")),
-        }
-    }
-
-    fn check_result(
-        &self,
-        what: &str,
-        (shape, dtype): (&Shape, DType),
-        (said, said_dtype): (&Shape, DType),
-    ) -> Result<(), ParseError> {
-        if (shape, dtype) == (said, said_dtype) {
-            return Ok(());
-        }
-        let (dtype, said_dtype) = (dtype.name(), said_dtype.name());
-        Err(self.error(format!("{what} gives {dtype}{shape}, not {said_dtype}{said}")))
-    }
-}
-
-fn split_dtype(text: &str) -> Option<(DType, &str)> {
-    let split = |dtype: &DType| Some((*dtype, text.strip_prefix(dtype.name())?));
-    [DType::F32, DType::F64, DType::I32].iter().find_map(split)
-}
-
-/// The floating-point type of a name.
-fn real(name: &str) -> Option<DType> {
-    [DType::F32, DType::F64].into_iter().find(|dtype| dtype.name() == name)
 }

@@ -67,9 +67,11 @@ impl Listing {
         self.scopes.as_ref().map_or("", |scopes| scopes.name(node.scope))
     }
 
+    /// What is to be said of a node. A name says enough of where an input belongs.
     fn notes(&self, node: &Node, name: Option<&str>) -> String {
+        let name = name.unwrap_or_else(|| self.scope(node));
         let line = self.source_lines.then(|| format!("{}:{}", node.location.file(), node.location.line()));
-        let notes = [name.unwrap_or(""), self.scope(node), line.as_deref().unwrap_or("")];
+        let notes = [name, line.as_deref().unwrap_or("")];
         let notes = notes.into_iter().filter(|note| !note.is_empty()).map(one_line);
         notes.collect::<Vec<String>>().join("  ")
     }
@@ -100,14 +102,18 @@ fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>)
             let mut line = format!("{line} {} {{", node.dtype.name());
             append_notes(&mut line, &listing.notes(node, None));
             writeln!(f, "{line}")?;
-            let names = feed_names(scan, node, block);
+            let names = feed_names(scan, node, block.graph, block.names);
             let scan = (&**scan, &node.inputs[..]);
             let (graph, depth) = (&scan.0.body, block.depth + 1);
             write_block(f, listing, &Block { graph, names: &names, scan: Some(scan), depth })?;
             writeln!(f, "{indent}}}")?;
         } else {
             let name = match node.op {
-                Op::Input(slot) => block.names.get(slot as usize).and_then(Option::as_deref),
+                Op::Input(slot) => match block.names.get(slot as usize).and_then(Option::as_deref) {
+                    // The input of a body was recorded in the scope of what feeds it.
+                    None if block.scan.is_some() => Some(""),
+                    name => name,
+                },
                 _ => None,
             };
             let mut line = format!("{line:width$} {}{}", node.dtype.name(), node.shape, width = TYPES - 1);
@@ -146,9 +152,14 @@ pub(super) fn usual_rows(packing: &Packing, depth: usize) -> Dim {
 }
 
 /// For each input of a body the name of the input that feeds it.
-fn feed_names(scan: &Scan, node: &Node, block: &Block<'_>) -> Vec<Option<String>> {
-    let name = |feed: &NodeId| match block.graph.node(*feed).op {
-        Op::Input(slot) => block.names.get(slot as usize).cloned().flatten(),
+pub(crate) fn feed_names(
+    scan: &Scan,
+    node: &Node,
+    around: &Graph,
+    names: &[Option<String>],
+) -> Vec<Option<String>> {
+    let name = |feed: &NodeId| match around.node(*feed).op {
+        Op::Input(slot) => names.get(slot as usize).cloned().flatten(),
         _ => None,
     };
     node.inputs.iter().take(scan.roles.len()).map(name).collect()
@@ -165,7 +176,7 @@ fn append_notes(line: &mut String, notes: &str) {
 }
 
 /// The same words with single spaces between them: names are free to hold line breaks, lines are not.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
