@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use tape::grad::Adjoint;
 use tape::ops::{Gradients, Io, Kind, Meta, Rule};
+use tape::passes;
 use tape::program::Program;
 use tape::text::{parse, parse_with};
 use tape::{Custom, DType, Dim, Packing, Shape, ShapeError, Tape, Tensor, Var, grad, scan, scan_reverse};
@@ -72,6 +73,17 @@ fn scans_with_gradients_are_read_as_they_are_written() {
         let read = parse(&dump).unwrap_or_else(|error| panic!("{error}\n{dump}"));
         assert!(read == program, "{dump}");
         assert_eq!(read.to_string(), dump);
+    }
+}
+
+#[test]
+fn rewritten_programs_are_read_as_they_are_written() {
+    for tape in programs() {
+        let last = tape.graph().iter().last().map(|(id, _)| id);
+        let program = Program { graph: tape.graph().clone(), outputs: last.into_iter().collect() };
+        let program = passes::run(program, passes::PIPELINE);
+        let read = parse(&program.to_string()).unwrap_or_else(|error| panic!("{error}\n{program}"));
+        assert!(read == program, "{program}");
     }
 }
 
