@@ -2,9 +2,9 @@
 //!
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
-//! made of; [`record`] grows it, [`packing`] and [`scan`] put loops into it, and [`grad`](mod@grad)
-//! adds gradients; [`interpret`](mod@interpret) evaluates it plainly; [`check`] holds gradients
-//! against differences.
+//! made of; [`record`] grows it, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
+//! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
+//! [`interpret`](mod@interpret) evaluates them plainly; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
 pub mod check;
@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod grad;
 pub mod graph;
+pub mod graphviz;
 pub mod interpret;
 mod kernels;
 pub mod ops;
@@ -24,6 +25,7 @@ pub mod record;
 pub mod scan;
 pub mod shape;
 pub mod tensor;
+pub mod text;
 
 pub use dtype::{DType, Element, Real};
 pub use engine::{Engine, Run};

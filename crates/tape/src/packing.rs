@@ -46,10 +46,16 @@ impl Packing {
             "lengths must be sorted from long to short: {lengths:?}"
         );
         let steps = lengths.first().copied().unwrap_or(0);
-        if lengths.iter().all(|length| *length == steps) {
-            return Packing::uniform(steps, lengths.len());
+        let running = (0..steps).map(|t| lengths.partition_point(|length| *length > t)).collect();
+        Packing::of_running(running, lengths.len())
+    }
+
+    /// Sequences of which the given numbers run in each step.
+    fn of_running(running: Vec<usize>, sequences: usize) -> Packing {
+        let steps = running.len();
+        if running.iter().all(|running| *running == sequences) {
+            return Packing::uniform(steps, sequences);
         }
-        let running: Vec<usize> = (0..steps).map(|t| lengths.partition_point(|length| *length > t)).collect();
         let offsets = running
             .iter()
             .scan(0, |sum, running| {
@@ -58,11 +64,34 @@ impl Packing {
                 Some(offset)
             })
             .collect();
-        Packing {
-            steps,
-            sequences: Dim::new(lengths.len()),
-            ragged: Some(Arc::new(Ragged { running, offsets })),
+        Packing { steps, sequences: Dim::new(sequences), ragged: Some(Arc::new(Ragged { running, offsets })) }
+    }
+
+    /// Reads a packing as dumps have it from the start of a text; also returns what follows.
+    pub(crate) fn parse(text: &str) -> Option<(Packing, &str)> {
+        let word = |text: &str| text.find(char::is_whitespace).unwrap_or(text.len());
+        let Some(ragged) = text.strip_prefix('{') else {
+            let (packing, rest) = text.split_at(word(text));
+            let (steps, sequences) = packing.split_once('x')?;
+            let (steps, sequences) = (Dim::try_new(steps.parse().ok()?)?, Dim::parse(sequences)?);
+            sequences.times(steps)?;
+            return Some((Packing::uniform(steps.known()?, sequences), rest));
+        };
+        let (running, mut rest) = ragged.split_once('}')?;
+        let number = |text: &str| Dim::parse(text.trim())?.known();
+        let running: Vec<usize> = match running.trim() {
+            "" => Vec::new(),
+            running => running.split(',').map(number).collect::<Option<_>>()?,
+        };
+        let mut sequences = running.first().copied().unwrap_or(0);
+        if let Some(count) = rest.strip_prefix(" of ") {
+            let (count, after) = count.split_at(word(count));
+            (sequences, rest) = (number(count)?, after);
         }
+        let falls = running.is_sorted_by(|a, b| a >= b) && !running.contains(&0);
+        let fits = running.first().is_none_or(|first| *first <= sequences);
+        Dim::try_new(running.iter().sum())?;
+        (falls && fits).then(|| (Packing::of_running(running, sequences), rest))
     }
 
     /// The number of steps: the length of the longest sequence.
@@ -112,13 +141,18 @@ impl fmt::Debug for Packing {
 }
 
 impl fmt::Display for Packing {
-    /// `4x50` for 4 steps of 50 sequences, `{3, 2, 1}` for the sequences running in each step.
+    /// `4x50` for 4 steps of 50 sequences; `{3, 2, 1}` for the sequences running in each step, and
+    /// `{3, 2, 1} of 5` where further ones have no step at all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.ragged {
             None => write!(f, "{}x{}", self.steps, self.sequences),
             Some(ragged) => {
                 let running: Vec<String> = ragged.running.iter().map(usize::to_string).collect();
-                write!(f, "{{{}}}", running.join(", "))
+                write!(f, "{{{}}}", running.join(", "))?;
+                match ragged.running.first() {
+                    Some(first) if self.sequences == *first => Ok(()),
+                    _ => write!(f, " of {}", self.sequences),
+                }
             }
         }
     }
@@ -131,11 +165,31 @@ mod tests {
     #[test]
     fn rows_of_running_sequences_lie_side_by_side() {
         let packing = Packing::ragged(&[3, 2, 1, 0]);
-        assert_eq!(packing.to_string(), "{3, 2, 1}");
+        assert_eq!(packing.to_string(), "{3, 2, 1} of 4");
         assert_eq!(packing.total(), 6);
         assert_eq!(packing.sequences(), 4);
         let places: Vec<_> = packing.places().collect();
         assert_eq!(places, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (0, 2)]);
+    }
+
+    #[test]
+    fn packings_are_read_as_they_are_written() {
+        let check = |packing: Packing| {
+            let text = format!("{packing} reverse");
+            assert_eq!(Packing::parse(&text), Some((packing, " reverse")));
+        };
+        check(Packing::uniform(4, 50));
+        check(Packing::uniform(3, Dim::ROWS));
+        check(Packing::uniform(0, 0));
+        check(Packing::ragged(&[3, 2, 1]));
+        check(Packing::ragged(&[2, 2, 0, 0]));
+        check(Packing::ragged(&[0, 0]));
+        for wrong in ["", "4", "x", "4xx", "{1, 2}", "{2, 0}", "{3} of 2", "{1, 1", "65536x65536", "nx2"] {
+            assert_eq!(Packing::parse(wrong), None, "{wrong}");
+        }
+        for wrong in ["{2147483648}", "{2000000000, 2000000000}", "99999999999999999999x1"] {
+            assert_eq!(Packing::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`scan`] takes a state and sequences through a step `(state, input) -> (state, output)`. The rows of
 //! a sequence that has ended keep their last state. The gradient of a scan is a scan run the other way
-//! (see [`crate::grad`]), so gradients of gradients go through scans as through anything else.
+//! (see [`grad`](mod@crate::grad)), so gradients of gradients go through scans as through anything else.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::graph::{Graph, NodeId};
-use crate::ops::Part;
+use crate::ops::{Op, Part};
 use crate::packing::Packing;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
@@ -46,6 +46,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles.
+    pub(crate) const ALL: [Role; 4] = [Role::State, Role::Sequence, Role::Rows, Role::Constant];
+
     /// The name in dumps.
     pub fn name(self) -> &'static str {
         match self {
@@ -104,6 +107,16 @@ impl Scan {
             }
         };
         Ok((shape, node.dtype))
+    }
+
+    /// Whether there is such a part.
+    pub(crate) fn has(&self, part: Part) -> bool {
+        match part {
+            Part::Final(state) => (state as usize) < self.next.len(),
+            Part::Stacked(node) | Part::Summed(node) => {
+                self.body.nodes.get(node.index()).is_some_and(|node| !matches!(node.op, Op::Scan(_)))
+            }
+        }
     }
 
     /// The inputs that are states.

@@ -25,9 +25,23 @@ impl Dim {
     /// If `extent` does not fit into 31 bits.
     #[track_caller]
     pub fn new(extent: usize) -> Dim {
-        match u32::try_from(extent) {
-            Ok(extent) if extent < PER_ROW => Dim(extent),
-            _ => panic!("an axis of {extent} entries is longer than 2^31 - 1"),
+        match Dim::try_new(extent) {
+            Some(dim) => dim,
+            None => panic!("an axis of {extent} entries is longer than 2^31 - 1"),
+        }
+    }
+
+    /// A known extent, if it fits into 31 bits.
+    pub fn try_new(extent: usize) -> Option<Dim> {
+        u32::try_from(extent).ok().filter(|extent| *extent < PER_ROW).map(Dim)
+    }
+
+    /// Reads `5`, `n` or `3n`, as dumps have them.
+    pub(crate) fn parse(text: &str) -> Option<Dim> {
+        match text.strip_suffix('n') {
+            Some("") => Some(Dim::ROWS),
+            Some(count) => Dim::try_new(count.parse().ok()?).map(|dim| Dim(dim.0 | PER_ROW)),
+            None => Dim::try_new(text.parse().ok()?),
         }
     }
 
@@ -204,6 +218,17 @@ impl Shape {
     /// The shape without its outermost axis.
     pub fn without_leading(&self) -> Shape {
         Shape(self.0[1..].into())
+    }
+
+    /// Reads `[n, 8]`, as dumps have it, unless it has more elements than can be counted.
+    pub(crate) fn parse(text: &str) -> Option<Shape> {
+        let dims = text.strip_prefix('[')?.strip_suffix(']')?.trim();
+        let shape: Shape = match dims {
+            "" => Shape::scalar(),
+            dims => dims.split(',').map(|dim| Dim::parse(dim.trim())).collect::<Option<_>>()?,
+        };
+        let multiply = |product: usize, dim: &Dim| product.checked_mul(dim.count().max(1));
+        shape.0.iter().try_fold(1, multiply).map(|_| shape)
     }
 
     /// The shape that both broadcast to: axes are aligned at the innermost, and an extent of 1 repeats.

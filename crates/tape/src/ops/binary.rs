@@ -7,12 +7,13 @@ use smallvec::smallvec;
 
 use super::unary::{Flat, Slope};
 use super::walk::{broadcast, each};
-use super::{Gradients, Io, Kind, Meta, Rule, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::{Operand, Var};
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 macro_rules! table {
     ($($(#[$doc:meta])* $form:ident $name:ident $label:ident, |$x:ident, $y:ident| $value:expr,
@@ -174,6 +175,12 @@ impl Rule for Binary {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         self.gradients(at)
+    }
+}
+
+impl Parse for Binary {
+    fn parse(line: &Line<'_>) -> Parsed<Binary> {
+        line.choose(Binary::ALL, 2)
     }
 }
 

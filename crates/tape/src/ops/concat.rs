@@ -1,12 +1,13 @@
 //! Tensors joined along an axis. Each gradient is the slice where its operand went.
 
 use super::slice::{Around, copy_range};
-use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The operands one after another along an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -50,7 +51,10 @@ impl Rule for Concat {
                 None => return Err(self.error(inputs, format!("axis {axis} is the rows of a step"))),
             }
         }
-        let join = |(index, dim): (usize, &Dim)| if index == axis { Dim::new(joined) } else { *dim };
+        let Some(joined) = Dim::try_new(joined) else {
+            return Err(self.error(inputs, format!("axis {axis} would be longer than 2^31 - 1")));
+        };
+        let join = |(index, dim): (usize, &Dim)| if index == axis { joined } else { *dim };
         Ok((inputs[0].shape.dims().iter().enumerate().map(join).collect(), dtype))
     }
 
@@ -77,6 +81,12 @@ impl Rule for Concat {
             at.wants(input).then(|| at.upstream().slice(axis, start - extent..start))
         };
         (0..at.inputs()).map(slice).collect()
+    }
+}
+
+impl Parse for Concat {
+    fn parse(line: &Line<'_>) -> Parsed<Concat> {
+        line.read_many("concat", |line| Ok(Concat { axis: line.number("axis")? }))
     }
 }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Gradients, Io, Kind, Meta, Op, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// A user's operation. Two with the same name and attributes are taken to compute the same.
 #[derive(Clone)]
@@ -70,6 +71,12 @@ impl Rule for Custom {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         self.0.grad(at)
+    }
+}
+
+impl Parse for Custom {
+    fn parse(line: &Line<'_>) -> Parsed<Custom> {
+        Ok(line.custom())
     }
 }
 

@@ -4,12 +4,13 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The product of the last two axes; axes before them are equal and each makes a product of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -117,6 +118,14 @@ impl Rule for Dot {
             true => up.product(x, true, a),
         };
         smallvec![at.wants(0).then(|| left(at.input(1))), at.wants(1).then(|| right(at.input(0)))]
+    }
+}
+
+impl Parse for Dot {
+    fn parse(line: &Line<'_>) -> Parsed<Dot> {
+        line.read("dot", 2, |line| {
+            Ok(Dot { transpose_left: line.has("left=t"), transpose_right: line.has("right=t") })
+        })
     }
 }
 

@@ -3,12 +3,13 @@
 use smallvec::smallvec;
 
 use super::walk::{broadcast, runs};
-use super::{Gradients, Io, Kind, Meta, Op, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The operand repeated to a wider shape by the rules of broadcasting.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -67,6 +68,12 @@ impl Rule for Expand {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![Some(at.upstream().sum_to(&at.input_shape(0)))]
+    }
+}
+
+impl Parse for Expand {
+    fn parse(line: &Line<'_>) -> Parsed<Expand> {
+        line.read("expand", 1, |line| Ok(Expand::new(line.shape.clone())))
     }
 }
 

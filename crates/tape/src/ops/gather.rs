@@ -5,12 +5,13 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// Rows of a table (R, …) at indices of any shape (…): the index's shape followed by the row's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -125,6 +126,18 @@ impl Rule for ScatterAdd {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![at.wants(0).then(|| at.upstream().gather(at.input(1))), None]
+    }
+}
+
+impl Parse for Gather {
+    fn parse(line: &Line<'_>) -> Parsed<Gather> {
+        line.read("gather", 2, |_| Ok(Gather))
+    }
+}
+
+impl Parse for ScatterAdd {
+    fn parse(line: &Line<'_>) -> Parsed<ScatterAdd> {
+        line.read("scatter_add", 2, |line| Ok(ScatterAdd { rows: line.dim("rows")? }))
     }
 }
 

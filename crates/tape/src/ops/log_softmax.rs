@@ -4,12 +4,13 @@
 use smallvec::smallvec;
 
 use super::softmax::{infer_rows, largest_and_sum, row_sums};
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 /// The logarithm of the softmax of each row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +45,12 @@ impl Rule for LogSoftmax {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         let up = at.upstream();
         smallvec![Some(up - at.output().exp() * row_sums(up))]
+    }
+}
+
+impl Parse for LogSoftmax {
+    fn parse(line: &Line<'_>) -> Parsed<LogSoftmax> {
+        line.read("log_softmax", 1, |_| Ok(LogSoftmax))
     }
 }
 

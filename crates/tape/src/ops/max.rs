@@ -5,12 +5,13 @@ use smallvec::smallvec;
 
 use super::sum::Axes;
 use super::walk::each;
-use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 /// The largest element along axes, which are then gone. NaN wherever one takes part.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -63,6 +64,12 @@ impl Rule for Max {
         let largest = at.input(0).equal(at.output().reshape(flat.clone()));
         let ties = largest.sum_along(&Vec::from_iter(self.axes.iter()));
         smallvec![Some(largest * (at.upstream() / ties).reshape(flat))]
+    }
+}
+
+impl Parse for Max {
+    fn parse(line: &Line<'_>) -> Parsed<Max> {
+        line.read("max", 1, |line| Ok(Max { axes: Axes::new(line.axes("axes")?) }))
     }
 }
 

@@ -60,9 +60,10 @@ use crate::record::Var;
 use crate::scan::Scan;
 use crate::shape::{Dim, Shape};
 use crate::tensor::SliceMut;
+use crate::text::{Line, Parsed};
 
 /// The shape and type of an operand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Meta<'a> {
     /// The extents.
     pub shape: &'a Shape,
@@ -194,6 +195,12 @@ pub trait Rule {
     }
 }
 
+/// How an operation is read from a dump: the way back from [`Rule::name`] and [`Rule::attributes`].
+pub(crate) trait Parse: Sized {
+    /// The operation on a line, nothing where the line names another, or what is wrong.
+    fn parse(line: &Line<'_>) -> Parsed<Self>;
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident)*) => {
         /// An operation of a node.
@@ -213,6 +220,15 @@ macro_rules! operations {
                     Op::Input(_) | Op::Scan(_) => None,
                     $(Op::$name(op) => Some(op),)*
                 }
+            }
+        }
+
+        impl Parse for Op {
+            fn parse(line: &Line<'_>) -> Parsed<Op> {
+                $(if let Some(op) = $name::parse(line)? {
+                    return Ok(Some(Op::$name(op)));
+                })*
+                Ok(None)
             }
         }
 

@@ -3,12 +3,13 @@
 use smallvec::smallvec;
 
 use super::slice::{Around, copy_range};
-use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// Zeros around the entries of an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,7 +46,9 @@ impl Rule for Pad {
         let Some(extent) = shape.dim(axis).known() else {
             return Err(self.error(inputs, format!("axis {axis} is the rows of a step, which cannot grow")));
         };
-        let wide = Dim::new(extent + self.before as usize + self.after as usize);
+        let Some(wide) = Dim::try_new(extent + self.before as usize + self.after as usize) else {
+            return Err(self.error(inputs, format!("axis {axis} would be longer than 2^31 - 1")));
+        };
         let grow = |(index, dim): (usize, &Dim)| if index == axis { wide } else { *dim };
         Ok((shape.dims().iter().enumerate().map(grow).collect(), dtype))
     }
@@ -65,6 +68,15 @@ impl Rule for Pad {
         let extent = at.input_shape(0).dim(axis).at(0);
         let start = self.before as usize;
         smallvec![Some(at.upstream().slice(axis, start..start + extent))]
+    }
+}
+
+impl Parse for Pad {
+    fn parse(line: &Line<'_>) -> Parsed<Pad> {
+        line.read("pad", 1, |line| {
+            let axis = line.number("axis")?;
+            Ok(Pad { axis, before: line.number("before")?, after: line.number("after")? })
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! A value taken out of a scan. The scan itself says how its parts are computed and differentiated;
 //! here stand their shapes.
 
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::graph::NodeId;
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 /// What is taken out of a scan. Any node of the body can be, so that a gradient finds what it needs
 /// without the scan being recorded again.
@@ -36,7 +37,7 @@ impl Rule for Part {
     fn attributes(&self) -> String {
         match self {
             Part::Final(state) => format!("state={state}"),
-            Part::Stacked(node) | Part::Summed(node) => format!("%{}", node.0),
+            Part::Stacked(node) | Part::Summed(node) => format!("node=%{}", node.0),
         }
     }
 
@@ -50,5 +51,15 @@ impl Rule for Part {
 
     fn grad<'t>(&self, _: &Adjoint<'_, 't>) -> Gradients<'t> {
         unreachable!("a part is differentiated with its scan")
+    }
+}
+
+impl Parse for Part {
+    fn parse(line: &Line<'_>) -> Parsed<Part> {
+        match line.name {
+            "stacked" => line.read("stacked", 1, |line| Ok(Part::Stacked(NodeId(line.node("node")?)))),
+            "summed" => line.read("summed", 1, |line| Ok(Part::Summed(NodeId(line.node("node")?)))),
+            _ => line.read("final", 1, |line| Ok(Part::Final(line.number("state")?))),
+        }
     }
 }

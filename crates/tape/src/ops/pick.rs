@@ -4,12 +4,13 @@
 use smallvec::smallvec;
 
 use super::gather::checked;
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// From rows (…, K) and indices (…) the element of each row that its index names: (…).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -81,8 +82,10 @@ impl Rule for Place {
         if !elements.dtype.is_real() || index.dtype != DType::I32 || elements.shape != index.shape {
             return Err(self.error(inputs, "floating-point elements and i32 indices of one shape are needed"));
         }
-        let wide = elements.shape.dims().iter().copied().chain([Dim::new(self.width as usize)]);
-        Ok((wide.collect(), elements.dtype))
+        let Some(width) = Dim::try_new(self.width as usize) else {
+            return Err(self.error(inputs, format!("rows of {} are longer than 2^31 - 1", self.width)));
+        };
+        Ok((elements.shape.dims().iter().copied().chain([width]).collect(), elements.dtype))
     }
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
@@ -100,6 +103,18 @@ impl Rule for Place {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![at.wants(0).then(|| at.upstream().pick(at.input(1))), None]
+    }
+}
+
+impl Parse for Pick {
+    fn parse(line: &Line<'_>) -> Parsed<Pick> {
+        line.read("pick", 2, |_| Ok(Pick))
+    }
+}
+
+impl Parse for Place {
+    fn parse(line: &Line<'_>) -> Parsed<Place> {
+        line.read("place", 2, |line| Ok(Place { width: line.number("width")? }))
     }
 }
 

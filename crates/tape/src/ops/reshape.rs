@@ -2,12 +2,13 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Op, Rule};
+use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The operand's elements under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -55,6 +56,12 @@ impl Rule for Reshape {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![Some(at.upstream().reshape(at.input_shape(0)))]
+    }
+}
+
+impl Parse for Reshape {
+    fn parse(line: &Line<'_>) -> Parsed<Reshape> {
+        line.read("reshape", 1, |line| Ok(Reshape::new(line.shape.clone())))
     }
 }
 

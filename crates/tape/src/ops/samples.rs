@@ -87,7 +87,9 @@ mod tests {
     use crate::engine::Engine;
     use crate::grad::try_grad;
     use crate::interpret::interpret;
+    use crate::program::Program;
     use crate::record::{Tape, Var};
+    use crate::text::parse;
 
     fn each_sample(test: impl Fn(&str, &Sample)) {
         for sample in all() {
@@ -170,6 +172,24 @@ mod tests {
                         assert!((a - b).abs() <= limit * (1.0 + b.abs()), "{label}: {a} is not {b}");
                     }
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn programs_with_their_gradients_are_read_as_they_are_written() {
+        each_sample(|label, sample| {
+            for dtype in [DType::F32, DType::F64] {
+                let tape = Tape::new(dtype);
+                let vars: Vec<Var<'_>> = tensors(sample, dtype).into_iter().map(|x| tape.input(x)).collect();
+                let y = apply(sample, &vars);
+                let real: Vec<Var<'_>> = vars.into_iter().filter(|var| var.dtype().is_real()).collect();
+                let gradients = try_grad(y.sum(), &real).expect("a sum is a single number");
+                let outputs = gradients.iter().flatten().map(|var| var.id()).collect();
+                let program = Program { graph: tape.graph().clone(), outputs };
+                let text = program.to_string();
+                let read = parse(&text).unwrap_or_else(|error| panic!("{label}: {error}\n{text}"));
+                assert!(read == program, "{label}\n{text}");
             }
         });
     }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule, check_axis};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The entries `start .. start + len` of an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -108,6 +109,15 @@ impl Rule for Slice {
         let extent = at.input_shape(0).dim(axis).at(0);
         let (before, after) = (self.start as usize, extent - self.start as usize - self.len as usize);
         smallvec![Some(at.upstream().pad(axis, before, after))]
+    }
+}
+
+impl Parse for Slice {
+    fn parse(line: &Line<'_>) -> Parsed<Slice> {
+        line.read("slice", 1, |line| {
+            let axis = line.number("axis")?;
+            Ok(Slice { axis, start: line.number("start")?, len: line.number("len")? })
+        })
     }
 }
 

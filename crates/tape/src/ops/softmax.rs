@@ -3,12 +3,13 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// The softmax of each row, computed after taking the row's largest score off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,6 +67,12 @@ impl Rule for Softmax {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         let (p, up) = (at.output(), at.upstream());
         smallvec![Some(p * (up - row_sums(p * up)))]
+    }
+}
+
+impl Parse for Softmax {
+    fn parse(line: &Line<'_>) -> Parsed<Softmax> {
+        line.read("softmax", 1, |_| Ok(Softmax))
     }
 }
 

@@ -4,12 +4,13 @@
 use smallvec::smallvec;
 
 use super::walk::{contiguous, runs};
-use super::{Gradients, Io, Kind, Meta, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// A set of axes, of the first 32.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -30,7 +31,7 @@ impl Axes {
 
     /// Whether an axis is in the set.
     pub fn contains(self, axis: usize) -> bool {
-        self.0 >> axis & 1 == 1
+        axis < 32 && self.0 >> axis & 1 == 1
     }
 
     /// The axes, outermost first.
@@ -124,6 +125,12 @@ impl Rule for Sum {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         let shape = at.input_shape(0);
         smallvec![Some(at.upstream().reshape(self.axes.flatten(&shape)).expand(shape))]
+    }
+}
+
+impl Parse for Sum {
+    fn parse(line: &Line<'_>) -> Parsed<Sum> {
+        line.read("sum", 1, |line| Ok(Sum { axes: Axes::new(line.axes("axes")?) }))
     }
 }
 

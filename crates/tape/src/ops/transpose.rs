@@ -3,12 +3,13 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::walk::{Strides, contiguous, each};
-use super::{Gradients, Io, Kind, Meta, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 /// The axes in another order: axis `i` of the result is axis `order[i]` of the operand.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -91,6 +92,12 @@ impl Rule for Transpose {
         let mut inverse: Strides = smallvec![0; self.order.len()];
         self.axes().enumerate().for_each(|(to, from)| inverse[from] = to);
         smallvec![Some(at.upstream().transpose(&inverse))]
+    }
+}
+
+impl Parse for Transpose {
+    fn parse(line: &Line<'_>) -> Parsed<Transpose> {
+        line.read("transpose", 1, |line| Ok(Transpose::new(&line.axes("order")?)))
     }
 }
 

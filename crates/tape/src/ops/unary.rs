@@ -6,12 +6,13 @@
 use num_traits::Float;
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::Shape;
+use crate::text::{Line, Parsed};
 
 /// The slope of a function that is flat wherever it has one: no gradient flows.
 pub(super) struct Flat;
@@ -146,6 +147,12 @@ impl Rule for Unary {
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![self.slope(at).map(|slope| at.upstream() * slope)]
+    }
+}
+
+impl Parse for Unary {
+    fn parse(line: &Line<'_>) -> Parsed<Unary> {
+        line.choose(Unary::ALL, 1)
     }
 }
 

@@ -3,12 +3,13 @@
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Rule, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
+use crate::text::{Line, Parsed};
 
 /// Square windows that slide over pictures, with zeros around the border.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -96,8 +97,8 @@ impl Rule for Unfold {
         let (Some(down), Some(across)) = (along(height), along(width)) else {
             return Err(self.error(inputs, format!("no window of {} fits into a picture", self.windows)));
         };
-        let area = usize::from(self.windows.size).pow(2);
-        let Some(elements) = channels.times(Dim::new(area)) else {
+        let area = Dim::try_new(usize::from(self.windows.size).pow(2));
+        let Some(elements) = area.and_then(|area| channels.times(area)) else {
             return Err(self.error(inputs, "a window would be longer than 2^31 - 1 elements"));
         };
         Ok((Shape::from([pictures, Dim::new(down), Dim::new(across), elements]), dtype))
@@ -179,6 +180,26 @@ impl Rule for Fold {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![Some(at.upstream().unfold(self.windows))]
     }
+}
+
+impl Parse for Unfold {
+    fn parse(line: &Line<'_>) -> Parsed<Unfold> {
+        line.read("unfold", 1, |line| Ok(Unfold { windows: windows(line)? }))
+    }
+}
+
+impl Parse for Fold {
+    fn parse(line: &Line<'_>) -> Parsed<Fold> {
+        line.read("fold", 1, |line| {
+            let windows = windows(line)?;
+            Ok(Fold { windows, height: line.number("height")?, width: line.number("width")? })
+        })
+    }
+}
+
+fn windows(line: &Line<'_>) -> Result<Windows, String> {
+    let size = line.number("size")?;
+    Ok(Windows { size, stride: line.number("stride")?, padding: line.number("padding")? })
 }
 
 impl<'t> Var<'t> {
