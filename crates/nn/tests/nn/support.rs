@@ -3,7 +3,7 @@
 use nn::{Param, Params};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use tape::{DType, Shape, Tape, Tensor, Var};
+use tape::{DType, Engine, Shape, Tape, Tensor, Var, interpret, try_grad};
 
 /// A source of random sizes and arrays that repeats itself.
 pub struct Draw(ChaCha8Rng);
@@ -81,8 +81,8 @@ pub fn close(found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-/// Holds the values of a layer, which follows from the store, to `expected` in both element types, and
-/// its gradients to central differences.
+/// Holds the values of a layer, which follows from the store, to `expected` in both element types, its
+/// gradients to central differences, and what the engine makes of both to the interpreter.
 #[track_caller]
 pub fn layer(params: &Params, expected: &[f64], record: impl for<'t> Fn(&'t Tape) -> Var<'t>) {
     assert_eq!(params.dtype(), DType::F64);
@@ -90,6 +90,16 @@ pub fn layer(params: &Params, expected: &[f64], record: impl for<'t> Fn(&'t Tape
     close(&compute(&params.cast(DType::F32), &record), expected, 1e-4);
     if let Err(error) = nn::check::gradients(params, &record) {
         panic!("{error}");
+    }
+    let tape = params.tape();
+    let value = record(&tape);
+    let weights: Vec<Var<'_>> = params.weights().map(|param| param.on(&tape)).collect();
+    let gradients = try_grad(value.square().sum(), &weights).expect("a sum is a single number");
+    let outputs: Vec<Var<'_>> = [value].into_iter().chain(gradients.into_iter().flatten()).collect();
+    let mut engine = Engine::new();
+    let run = engine.run(&outputs).expect("what the interpreter has computed");
+    for (index, plain) in interpret(&outputs).expect("the same").iter().enumerate() {
+        close(&run.tensor(index).to_f64(), &plain.to_f64(), 1e-12);
     }
 }
 
