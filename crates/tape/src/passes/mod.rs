@@ -38,7 +38,7 @@ pub fn run(mut program: Program, passes: &[Pass]) -> Program {
     for (name, pass) in passes {
         program = pass(program);
         if dump == *name || dump == "all" {
-            eprintln!("# after {name}\n{program:?}");
+            eprintln!("# after {name}\n{program}");
         }
         debug_assert_eq!(verify::verify(&program), Ok(()), "after {name}");
     }
