@@ -6,6 +6,7 @@ use nn::{Cell, Params};
 use serde::Serialize;
 use tape::{Engine, RunError};
 
+use crate::data::batch::Batch;
 use crate::data::scenes::{Scene, Verdict, judge};
 use crate::data::{Split, Vocabulary};
 use crate::metrics;
@@ -49,9 +50,10 @@ pub fn describe_all<C: Cell>(
     model: &Captioner<C>,
     vocabulary: &Vocabulary,
     split: &Split,
+    longest: usize,
 ) -> Result<Vec<Vec<String>>, RunError> {
     let pictures: Vec<usize> = (0..split.pictures.len()).collect();
-    describe_pictures(engine, params, model, vocabulary, split, &pictures)
+    describe_pictures(engine, params, model, vocabulary, split, &pictures, longest)
 }
 
 /// The captions of some pictures of a split, as words.
@@ -68,15 +70,41 @@ pub fn describe_pictures<C: Cell>(
     vocabulary: &Vocabulary,
     split: &Split,
     pictures: &[usize],
+    longest: usize,
 ) -> Result<Vec<Vec<String>>, RunError> {
     let mut described = Vec::with_capacity(pictures.len());
     for some in pictures.chunks(PICTURES) {
         let mut seen = Vec::new();
         split.pictures.see(some.iter().copied(), &mut seen);
-        let captions = model.describe(engine, params, some.len(), &seen, LONGEST)?;
+        let captions = model.describe(engine, params, some.len(), &seen, longest)?;
         described.extend(captions.iter().map(|caption| vocabulary.decode(caption)));
     }
     Ok(described)
+}
+
+/// The loss of a split, summed over words and averaged over captions, and averaged over words; in batches
+/// of `size` captions.
+///
+/// # Errors
+/// If the network cannot be evaluated.
+pub fn losses<C: Cell>(
+    engine: &mut Engine,
+    params: &Params,
+    model: &Captioner<C>,
+    split: &Split,
+    size: usize,
+) -> Result<(f64, f64), RunError> {
+    let (mut sum, mut words) = (0.0, 0);
+    let all: Vec<usize> = (0..split.captions.len()).collect();
+    let mut batch = Batch::default();
+    for indices in all.chunks(size.max(1)) {
+        batch.fill(split, indices);
+        let tape = params.tape();
+        let loss = model.loss(&tape, &batch).sum;
+        sum += engine.run(&[loss])?.number(0);
+        words += batch.targets();
+    }
+    Ok((sum / all.len().max(1) as f64, sum / words.max(1) as f64))
 }
 
 /// Scores of captions against references.

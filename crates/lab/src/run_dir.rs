@@ -88,7 +88,7 @@ impl RunDir {
 
     /// The run's checkpoints, of which the newest two are kept.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::in_folder(self.path.join(CHECKPOINTS))
+        checkpoints_of(&self.path)
     }
 
     /// Appends one line of metrics: a struct or a map, which becomes one JSON object; NaN and infinity become `null`.
@@ -136,6 +136,11 @@ impl RunDir {
         }
         Ok(())
     }
+}
+
+/// The checkpoints of the run in a folder, whether it is open or not.
+pub fn checkpoints_of(path: &Path) -> Checkpoints {
+    Checkpoints::in_folder(path.join(CHECKPOINTS))
 }
 
 /// The settings of the run in a folder.

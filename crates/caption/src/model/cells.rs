@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tape::{Bundle, Var};
 
 /// The name of a built-in cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum CellKind {
     /// `h' = tanh(x Wx + h Wh + b)`.

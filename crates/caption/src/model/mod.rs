@@ -19,6 +19,8 @@ mod vision;
 pub use cells::{AnyCell, CellKind};
 pub use vision::Vision;
 
+use std::fmt;
+
 use nn::{
     Affine, Cell, Embedding, Layout, Param, Params, Sequence, TemporalAffine, TemporalSoftmax, init,
     temporal_softmax, unroll,
@@ -70,6 +72,15 @@ impl Input {
         match split.pictures {
             Pictures::Features { width, .. } => Input::Features { width },
             Pictures::Pixels { height, width, .. } => Input::Pixels { height, width },
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Features { width } => write!(f, "features of length {width}"),
+            Input::Pixels { height, width } => write!(f, "pictures of {height} by {width} pixels"),
         }
     }
 }

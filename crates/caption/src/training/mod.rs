@@ -17,6 +17,7 @@ use crate::data::batch::Batch;
 use crate::data::sampler::Sampler;
 use crate::data::{Split, Vocabulary};
 use crate::error::Error;
+use crate::evaluate::losses;
 use crate::model::{AnyCell, Captioner, ModelSettings};
 
 /// A captioner in training.
@@ -34,6 +35,8 @@ pub struct Training {
     pub model: Captioner<AnyCell>,
     /// Steps taken.
     pub step: u64,
+    /// The highest score that was noted.
+    pub best: Option<f64>,
     trainer: Trainer<Adam>,
     sampler: AnySampler,
     batch: Batch,
@@ -66,7 +69,6 @@ impl Training {
         let mut trainer = Trainer::new(&mut params, Adam::new(recipe.learning_rate));
         trainer.clip = recipe.clip;
         let sampler = recipe.sampler(captions)?;
-        let (batch, indices) = (Batch::default(), Vec::new());
         Ok(Training {
             settings,
             recipe,
@@ -74,10 +76,11 @@ impl Training {
             params,
             model,
             step: 0,
+            best: None,
             trainer,
             sampler,
-            batch,
-            indices,
+            batch: Batch::default(),
+            indices: Vec::new(),
         })
     }
 
@@ -117,7 +120,7 @@ impl Training {
                 "the training was begun on {expected} captions and cannot go on with {found}; give it the same data"
             )));
         }
-        self.trainer.optimizer.learning_rate = self.recipe.rate(self.step, self.steps_per_epoch());
+        self.trainer.optimizer.learning_rate = self.learning_rate();
         self.sampler.next_batch(&mut self.indices);
         self.batch.fill(split, &self.indices);
         let (model, batch) = (&self.model, &self.batch);
@@ -143,18 +146,22 @@ impl Training {
         }
     }
 
-    /// The loss of a split, per caption and per word, in batches of `size`.
-    pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
-        let (mut sum, mut words) = (0.0, 0);
-        let all: Vec<usize> = (0..split.captions.len()).collect();
-        let mut batch = Batch::default();
-        for indices in all.chunks(size.max(1)) {
-            batch.fill(split, indices);
-            let tape = self.params.tape();
-            let loss = self.model.loss(&tape, &batch).sum;
-            sum += self.trainer.engine.run(&[loss])?.number(0);
-            words += batch.targets();
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.recipe.rate(self.step, self.steps_per_epoch())
+    }
+
+    /// Notes a score of the model as it is now; whether it is the highest so far.
+    pub fn note_score(&mut self, score: f64) -> bool {
+        let best = self.best.is_none_or(|best| score > best);
+        if best {
+            self.best = Some(score);
         }
-        Ok((sum / all.len().max(1) as f64, sum / words.max(1) as f64))
+        best
+    }
+
+    /// The loss of a split, per caption and per token, in batches of `size`.
+    pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
+        Ok(losses(&mut self.trainer.engine, &self.params, &self.model, split, size)?)
     }
 }

@@ -26,6 +26,8 @@ pub struct SavedState {
     pub step: u64,
     /// The place in the data.
     pub sampler: AnySampler,
+    /// The highest score that was noted.
+    pub best: Option<f64>,
     /// The words in the order of their numbers.
     pub words: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Training {
             recipe: self.recipe,
             step: self.step,
             sampler: self.sampler.clone(),
+            best: self.best,
             words: self.vocabulary.words().to_vec(),
         };
         (tensors.collect(), state)
@@ -72,12 +75,12 @@ impl Training {
     /// # Errors
     /// If a tensor is missing or has another shape than the model's; the message names the file.
     pub fn resumed(checkpoint: &Checkpoint<SavedState>) -> Result<Training, Error> {
-        let SavedState { settings, recipe, step, sampler, words } = checkpoint.state.clone();
+        let SavedState { settings, recipe, step, sampler, best, words } = checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let captions = crate::data::sampler::Sampler::captions(&sampler);
         let mut training = Training::new(settings, recipe, vocabulary, captions)?;
         fill(&mut training.params, checkpoint, |_| true)?;
-        Ok(Training { step, sampler, ..training })
+        Ok(Training { step, sampler, best, ..training })
     }
 }
 

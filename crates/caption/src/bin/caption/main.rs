@@ -1,1 +1,57 @@
-fn main() {}
+//! `caption`: checks the gradients, trains captioners, and describes pictures.
+//!
+//! Exit code 0 when all went well, 1 for a failure with one message on standard error, 2 for usage.
+
+mod check;
+mod describe;
+mod evaluate;
+mod overfit;
+mod runs;
+mod train;
+
+use std::process::ExitCode;
+
+use caption::error::Error;
+use clap::{Parser, Subcommand};
+
+/// An image captioner whose gradients are derived on a tape and held against hand-written formulas.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Hold autodiff against the hand-written formulas, differences and published numbers.
+    Check(check::Check),
+    /// Train a captioner; a run that was interrupted goes on where its last checkpoint stands.
+    Train(train::Train),
+    /// Describe the pictures of a split and score the captions against all references.
+    Evaluate(evaluate::Evaluate),
+    /// Describe pictures.
+    Describe(describe::Describe),
+    /// Learn 50 captions by heart, with CS231n's exact settings.
+    Overfit(overfit::Overfit),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check(check) => check.run(),
+        Command::Train(train) => train.run(),
+        Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Describe(describe) => describe.run(),
+        Command::Overfit(overfit) => overfit.run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("caption: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command returns: an exit code, or why it could not do its work.
+type Outcome = Result<ExitCode, Error>;

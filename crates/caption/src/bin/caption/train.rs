@@ -1,0 +1,218 @@
+//! `caption train`: a run with metrics, checkpoints and sample captions, which can be interrupted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use caption::error::Error;
+use caption::evaluate::{LONGEST, Scores, describe_all, score, score_scenes};
+use caption::model::{CellKind, Input, ModelSettings};
+use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
+use clap::Args;
+use lab::checkpoint;
+use lab::checkpoints::Latest;
+use lab::progress::Progress;
+use lab::run_dir::RunDir;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::runs::{BEST, DataChoice, Loaded};
+
+/// Sample captions that are shown after each epoch.
+const SHOWN: usize = 3;
+
+/// Captions of the validation split that are scored at once.
+const SCORED_AT_ONCE: usize = 200;
+
+/// Train a captioner.
+#[derive(Args)]
+pub struct Train {
+    #[command(flatten)]
+    data: DataChoice,
+    /// The folder for metrics, checkpoints and the best model.
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// The recurrent cell.
+    #[arg(long, value_enum, default_value_t = CellKind::Rnn)]
+    cell: CellKind,
+    /// Width of the hidden state.
+    #[arg(long, default_value_t = 512)]
+    hidden: usize,
+    /// Width of a word's vector.
+    #[arg(long, default_value_t = 256)]
+    embedding: usize,
+    /// Show the picture to the cell at every step, not only as its first state.
+    #[arg(long)]
+    picture_at_every_step: bool,
+    /// Passes over the captions.
+    #[arg(long, default_value_t = 10)]
+    epochs: u64,
+    /// Captions in a step.
+    #[arg(long, default_value_t = 50)]
+    batch: usize,
+    /// Adam's learning rate at the start; it goes down along a cosine.
+    #[arg(long, default_value_t = 1e-3)]
+    learning_rate: f64,
+    /// The largest norm of all gradients together.
+    #[arg(long, default_value_t = 5.0)]
+    clip: f64,
+    /// Decides the first weights and the order of the captions.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What a run's folder says of it; another run is not mixed into it.
+#[derive(Debug, PartialEq, Serialize)]
+struct Config {
+    #[serde(flatten)]
+    data: DataChoice,
+    model: ModelSettings,
+    recipe: Recipe,
+}
+
+#[derive(Serialize)]
+struct StepMetrics {
+    step: u64,
+    epoch: u64,
+    loss_per_caption: f64,
+    loss_per_token: f64,
+    gradient_norm: f64,
+    learning_rate: f64,
+}
+
+#[derive(Serialize)]
+struct EpochMetrics {
+    step: u64,
+    epoch: u64,
+    val_loss_per_caption: f64,
+    val_loss_per_token: f64,
+    val_perplexity: f64,
+    #[serde(flatten)]
+    val: Scores,
+}
+
+impl Train {
+    /// Trains to the end, from the last checkpoint if there is one.
+    pub fn run(&self) -> Outcome {
+        let loaded = self.data.load()?;
+        let train = &loaded.data.train;
+        let config = self.config(&loaded);
+        let mut run = RunDir::open(&self.out, &config)?;
+        let checkpoints = run.checkpoints();
+        let mut training = match checkpoints.latest::<SavedState>()? {
+            None => Training::new(
+                config.model,
+                config.recipe,
+                loaded.data.vocabulary.clone(),
+                train.captions.len(),
+            )?,
+            Some(Latest { step, checkpoint, skipped }) => {
+                skipped
+                    .iter()
+                    .for_each(|error| eprintln!("caption: a damaged checkpoint is passed over: {error}"));
+                let training = Training::resumed(&checkpoint)?;
+                if training.vocabulary != loaded.data.vocabulary {
+                    let problem = "the vocabulary of the data is not that of the checkpoint; give the data it was trained on";
+                    return Err(Error::Mismatch(problem.into()));
+                }
+                run.rewind(step)?;
+                println!("going on from step {step}");
+                training
+            }
+        };
+        println!(
+            "model: {} weights; best model and checkpoints in {}",
+            training.params.weight_count(),
+            self.out.display()
+        );
+
+        let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
+        while training.step < training.recipe.steps {
+            let learning_rate = training.learning_rate();
+            let losses = training.take_step(train)?;
+            progress.report(&training.progress(&losses));
+            run.append(&StepMetrics {
+                step: training.step,
+                epoch: training.epoch(),
+                loss_per_caption: losses.per_caption,
+                loss_per_token: losses.per_token,
+                gradient_norm: losses.gradient_norm,
+                learning_rate,
+            })?;
+            if training.step.is_multiple_of(training.steps_per_epoch())
+                || training.step == training.recipe.steps
+            {
+                let best = self.look(&mut training, &loaded, &mut run, &mut progress)?;
+                let (tensors, state) = training.saved();
+                if best {
+                    checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
+                }
+                run.sync()?;
+                checkpoints.save(training.step, &tensors, &state)?;
+            }
+        }
+        progress.finish();
+        println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn config(&self, loaded: &Loaded) -> Config {
+        let captions = loaded.data.train.captions.len();
+        let model = ModelSettings {
+            input: Input::of(&loaded.data.train),
+            cell: self.cell,
+            embedding: self.embedding,
+            hidden: self.hidden,
+            vocabulary: loaded.data.vocabulary.len(),
+            picture_at_every_step: self.picture_at_every_step,
+        };
+        let recipe = Recipe {
+            steps: self.epochs * captions.div_ceil(self.batch.max(1)) as u64,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            schedule: Schedule::Cosine,
+            clip: Some(self.clip),
+            seed: self.seed,
+            draw: Draw::Epochs,
+        };
+        Config { data: self.data.clone(), model, recipe }
+    }
+
+    /// Judges the model on the validation split, shows and records it; whether it is the best so far.
+    fn look(
+        &self,
+        training: &mut Training,
+        loaded: &Loaded,
+        run: &mut RunDir,
+        progress: &mut Progress,
+    ) -> Result<bool, Error> {
+        let val = &loaded.data.val;
+        let (per_caption, per_token) = training.losses(val, SCORED_AT_ONCE)?;
+        let (engine, params, model) = training.parts();
+        let captions = describe_all(engine, params, model, &loaded.data.vocabulary, val, LONGEST)?;
+        let scores = score(&captions, &val.references);
+        progress.println(&format!(
+            "validation: loss {per_caption:.3} per caption, {per_token:.4} per token, perplexity {:.2}; \
+             BLEU-4 {:.4}, CIDEr-D {:.4}",
+            per_token.exp(),
+            scores.bleu[3],
+            scores.cider_d
+        ));
+        if let Some([scenes, _]) = &loaded.scenes {
+            let scores = score_scenes(&captions, val, scenes);
+            progress
+                .println(&format!("  {:.1}% of the captions are true of their scene", 100.0 * scores.truth));
+        }
+        for (name, caption) in val.names.iter().zip(&captions).take(SHOWN) {
+            progress.println(&format!("  {name}: {}", caption.join(" ")));
+        }
+        run.append(&EpochMetrics {
+            step: training.step,
+            epoch: training.epoch(),
+            val_loss_per_caption: per_caption,
+            val_loss_per_token: per_token,
+            val_perplexity: per_token.exp(),
+            val: scores,
+        })?;
+        Ok(training.note_score(scores.bleu[3]))
+    }
+}
