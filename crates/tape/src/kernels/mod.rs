@@ -5,6 +5,8 @@ pub(crate) mod arena;
 mod gemm;
 mod pointwise;
 
+pub use gemm::add_product;
+
 use crate::dtype::with_real;
 use crate::ops::{Io, Op};
 
