@@ -8,6 +8,8 @@ mod pointwise;
 mod simd;
 mod softmax;
 
+pub use gemm::add_product;
+
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
 
