@@ -33,6 +33,7 @@ pub use error::{RunError, ShapeError};
 pub use grad::{grad, try_grad};
 pub use graph::{Graph, NodeId};
 pub use interpret::interpret;
+pub use kernels::add_product;
 pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use record::{Leaf, Operand, Tape, Var};

@@ -32,17 +32,63 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+/// What becomes of the elements that are there before a product.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Overwritten,
+    Kept,
+}
+
 /// `out = left · right` for every product of the batch.
 pub(crate) fn product<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T]) {
+    if size.k == 0 {
+        return out.fill(T::zero());
+    }
+    products(dot, size, left, right, out, Before::Overwritten);
+}
+
+/// `out += left · right`, of matrices (m, k) and (k, n), by the kernel that the engine multiplies with.
+///
+/// An operand that `dot` takes transposed lies as (k, m) or (n, k). Rows are shared out to the threads of
+/// the present [`rayon`] pool; results do not depend on their number. For what stands beside the tape and
+/// should multiply as fast as it, such as gradients by hand that it is measured against.
+///
+/// ```
+/// use tape::add_product;
+/// use tape::ops::Dot;
+///
+/// // Aᵀ B with A (2, 1) and B (2, 3).
+/// let dot = Dot { transpose_left: true, transpose_right: false };
+/// let mut out = [100.0, 0.0, 0.0];
+/// add_product(dot, [1, 2, 3], &[1.0, 2.0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut out);
+/// assert_eq!(out, [109.0, 12.0, 15.0]);
+/// ```
+///
+/// # Panics
+/// If a slice has not as many elements as its matrix.
+#[track_caller]
+pub fn add_product<T: Real>(dot: Dot, [m, k, n]: [usize; 3], left: &[T], right: &[T], out: &mut [T]) {
+    let lengths = [left.len(), right.len(), out.len()];
+    assert!(
+        lengths == [m * k, k * n, m * n],
+        "slices of {lengths:?} elements do not hold matrices ({m}, {k}), ({k}, {n}) and ({m}, {n})"
+    );
+    if k > 0 {
+        products(dot, ProductSize { batch: 1, m, k, n }, left, right, out, Before::Kept);
+    }
+}
+
+fn products<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T], before: Before) {
     let ProductSize { batch, m, k, n } = size;
     assert_eq!(out.len(), batch * m * n);
-    if k == 0 || out.is_empty() {
-        return out.fill(T::zero());
+    if out.is_empty() {
+        return;
     }
     for (p, out) in out.chunks_exact_mut(m * n).enumerate() {
         let left = Matrix::new(&left[p * m * k..][..m * k], m, k, dot.transpose_left);
         let right = Matrix::new(&right[p * k * n..][..k * n], k, n, dot.transpose_right);
-        let block = |(index, out): (usize, &mut [T])| serial(index * BLOCK_ROWS, out, left, right, k, n);
+        let block =
+            |(index, out): (usize, &mut [T])| serial(index * BLOCK_ROWS, out, left, right, [k, n], before);
         if m * n * k < SERIAL_BELOW {
             out.chunks_mut(BLOCK_ROWS * n).enumerate().for_each(block);
         } else {
@@ -57,8 +103,8 @@ fn serial<T: Real>(
     out: &mut [T],
     left: Matrix<'_, T>,
     right: Matrix<'_, T>,
-    k: usize,
-    n: usize,
+    [k, n]: [usize; 2],
+    before: Before,
 ) {
     let rows = out.len() / n;
     let stride = |distance: usize| isize::try_from(distance).expect("a matrix fits into memory");
@@ -77,14 +123,14 @@ fn serial<T: Real>(
             out.as_mut_ptr(),
             1,
             stride(n),
-            false,
+            before == Before::Kept,
             left_elements.as_ptr(),
             stride(left.across),
             stride(left.down),
             right.elements.as_ptr(),
             stride(right.across),
             stride(right.down),
-            T::zero(),
+            if before == Before::Kept { T::one() } else { T::zero() },
             T::one(),
             false,
             false,
@@ -107,14 +153,16 @@ mod tests {
                     (0..len).map(|i| ((i + 1) as f64 * step).fract() - 0.5).collect()
                 };
                 let (left, right) = (spread(m * k, 0.618), spread(k * n, 0.755));
-                let mut out = vec![f64::NAN; m * n];
+                let (mut out, mut sum) = (vec![f64::NAN; m * n], vec![3.0; m * n]);
                 product(dot, ProductSize { batch: 1, m, k, n }, &left, &right, &mut out);
+                add_product(dot, [m, k, n], &left, &right, &mut sum);
                 for i in 0..m {
                     for j in 0..n {
                         let a = |l| if dot.transpose_left { left[l * m + i] } else { left[i * k + l] };
                         let b = |l| if dot.transpose_right { right[j * k + l] } else { right[l * n + j] };
                         let expected: f64 = (0..k).map(|l| a(l) * b(l)).sum();
                         assert!((out[i * n + j] - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
+                        assert!((sum[i * n + j] - 3.0 - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
                     }
                 }
             }

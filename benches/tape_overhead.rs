@@ -1,0 +1,203 @@
+//! What the tape costs beside the arithmetic: to record, to differentiate, to plan, to find a plan, to run one.
+//!
+//! The chain is `x = tanh(x w + b)`, three operations a link on values so small that arithmetic is next to nothing.
+//! "Elements" are nodes, or the chain's operations, as a benchmark's name says: 10 million a second are 100 ns each.
+//!
+//! `cargo bench --bench tape_overhead`
+
+mod common;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use common::{Case, S, XS};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use unspool::caption::model::CellKind;
+use unspool::tape::{DType, Engine, NodeId, Packing, Tape, Tensor, Var, grad, scan};
+
+/// Links of a chain, three operations each.
+const LINKS: usize = 10_000;
+const OPERATIONS: usize = 3 * LINKS;
+
+/// How a chain gets onto a tape.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Link by link.
+    Unrolled,
+    /// As the step of a loop.
+    Scanned,
+}
+
+/// A chain's last value and what it is differentiated by.
+struct Chain<'t> {
+    loss: Var<'t>,
+    inputs: [Var<'t>; 3],
+}
+
+impl<'t> Chain<'t> {
+    fn record(tape: &'t Tape, form: Form, elements: usize) -> Chain<'t> {
+        let input = |value: f32| tape.input(Tensor::new([1, elements], vec![value; elements]));
+        let [start, w, b] = [0.5, 0.9, 0.1].map(input);
+        let last = match form {
+            Form::Unrolled => (0..LINKS).fold(start, |x, _| (x * w + b).tanh()),
+            Form::Scanned => scan(&Packing::uniform(LINKS, 1), start, (), |x, ()| ((x * w + b).tanh(), ())).0,
+        };
+        Chain { loss: last.sum(), inputs: [start, w, b] }
+    }
+
+    fn outputs(&self) -> Vec<Var<'t>> {
+        [self.loss].into_iter().chain(grad(self.loss, &self.inputs)).collect()
+    }
+}
+
+fn settings(group: &mut BenchmarkGroup<'_, WallTime>) {
+    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+}
+
+fn nodes(tape: &Tape) -> usize {
+    tape.graph().nodes.len()
+}
+
+fn record(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record, per node");
+    settings(&mut group);
+    let tape = Tape::new(DType::F32);
+    let chain = Chain::record(&tape, Form::Unrolled, 1);
+    let forward = nodes(&tape);
+    chain.outputs();
+    let backward = nodes(&tape) - forward;
+
+    group.throughput(Throughput::Elements(forward as u64));
+    group.bench_function("chain", |bencher| {
+        bencher.iter(|| {
+            let tape = Tape::new(DType::F32);
+            black_box(Chain::record(&tape, Form::Unrolled, 1).loss.id())
+        });
+    });
+    group.throughput(Throughput::Elements(backward as u64));
+    group.bench_function("gradients of the chain", |bencher| {
+        let gradients_alone = || {
+            let tape = Tape::new(DType::F32);
+            let chain = Chain::record(&tape, Form::Unrolled, 1);
+            let start = Instant::now();
+            black_box(chain.outputs());
+            start.elapsed()
+        };
+        bencher.iter_custom(|times| (0..times).map(|_| gradients_alone()).sum());
+    });
+
+    let case = Case::ragged(XS, CellKind::Rnn);
+    let tape = case.params.tape();
+    let loss = case.loss(&tape);
+    let forward = nodes(&tape);
+    case.gradients(&tape, loss);
+    group.throughput(Throughput::Elements(forward as u64));
+    group.bench_function("captioner", |bencher| {
+        bencher.iter(|| {
+            let tape = case.params.tape();
+            black_box(case.loss(&tape).id())
+        });
+    });
+    group.throughput(Throughput::Elements(nodes(&tape) as u64));
+    group.bench_function("captioner with gradients", |bencher| {
+        bencher.iter(|| {
+            let tape = case.params.tape();
+            let loss = case.loss(&tape);
+            black_box(case.gradients(&tape, loss).len())
+        });
+    });
+    group.finish();
+}
+
+/// Recorded before, run again: what an instruction costs, with the plan's being found.
+fn replay(criterion: &mut Criterion) {
+    for elements in [1, 4] {
+        let mut group = criterion.benchmark_group(format!("replay, per operation, {elements} elements"));
+        settings(&mut group);
+        group.throughput(Throughput::Elements(OPERATIONS as u64));
+        for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
+            let tape = Tape::new(DType::F32);
+            let chain = Chain::record(&tape, form, elements);
+            let outputs = chain.outputs();
+            let mut engine = Engine::new();
+            group.bench_function(format!("{name}, forward"), |bencher| {
+                bencher.iter(|| engine.run(&outputs[..1]).expect("numbers").number(0));
+            });
+            group.bench_function(format!("{name}, forward and backward"), |bencher| {
+                bencher.iter(|| engine.run(&outputs).expect("numbers").number(0));
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Recorded, differentiated and run in every step, as a training does: to be compared with other tapes.
+fn step(criterion: &mut Criterion) {
+    for elements in [1, 4] {
+        let mut group = criterion.benchmark_group(format!("whole step, per operation, {elements} elements"));
+        settings(&mut group);
+        group.throughput(Throughput::Elements(OPERATIONS as u64));
+        for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
+            let mut engine = Engine::new();
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    let tape = Tape::new(DType::F32);
+                    let chain = Chain::record(&tape, form, elements);
+                    engine.run(&chain.outputs()).expect("numbers").number(0)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn plan(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan, per node");
+    settings(&mut group);
+    let mut measure = |name: &str, tape: &Tape, outputs: &[Var<'_>]| {
+        let wanted: Vec<NodeId> = outputs.iter().map(|var| var.id()).collect();
+        group.throughput(Throughput::Elements(nodes(tape) as u64));
+        group.bench_function(format!("{name}, made"), |bencher| {
+            bencher.iter(|| Engine::new().plan(&tape.graph(), &wanted).bytes());
+        });
+        let mut engine = Engine::new();
+        group.bench_function(format!("{name}, found"), |bencher| {
+            bencher.iter(|| engine.plan(&tape.graph(), &wanted).bytes());
+        });
+    };
+    for workload in [XS, S] {
+        let case = Case::ragged(workload, CellKind::Rnn);
+        let tape = case.params.tape();
+        let loss = case.loss(&tape);
+        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();
+        measure(&format!("captioner {}", workload.name), &tape, &outputs);
+    }
+    let tape = Tape::new(DType::F32);
+    let outputs = Chain::record(&tape, Form::Unrolled, 1).outputs();
+    measure("chain", &tape, &outputs);
+    group.finish();
+}
+
+/// How much longer a captioner's gradients take than its loss alone, recorded before.
+fn backward_against_forward(criterion: &mut Criterion) {
+    for workload in [XS, S] {
+        let case = Case::ragged(workload, CellKind::Rnn);
+        let mut group = criterion.benchmark_group(format!("captioner {}, recorded before", workload.name));
+        settings(&mut group);
+        let tape = case.params.tape();
+        let loss = case.loss(&tape);
+        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();
+        let mut engine = Engine::with_threads(1).expect("a thread");
+        group.bench_function("forward", |bencher| {
+            bencher.iter(|| engine.run(&outputs[..1]).expect("words of the vocabulary").number(0));
+        });
+        group.bench_function("forward and backward", |bencher| {
+            bencher.iter(|| engine.run(&outputs).expect("words of the vocabulary").number(0));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, record, replay, step, plan, backward_against_forward);
+criterion_main!(benches);

@@ -1,0 +1,185 @@
+//! The `caption` program as a user meets it: exit codes, messages, what is left on the disk.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder in CS231n's layout with five captions of three pictures.
+fn tiny_data(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    fs::create_dir(&data).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cs231n");
+    for entry in fs::read_dir(fixtures).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "h5") {
+            fs::copy(&path, data.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let words = ["<NULL>", "<START>", "<END>", "<UNK>", "a", "dog", "runs"];
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let numbered: Vec<String> = quoted.iter().enumerate().map(|(id, word)| format!("{word}: {id}")).collect();
+    let json =
+        format!(r#"{{"idx_to_word": [{}], "word_to_idx": {{{}}}}}"#, quoted.join(", "), numbered.join(", "));
+    fs::write(data.join("coco2014_vocab.json"), json).unwrap();
+    data
+}
+
+fn caption(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_caption")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs the program and returns what it prints, which must go well.
+fn succeed(arguments: &[&str]) -> String {
+    let output = caption(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs the program, which must end with this code and one message, and returns the message.
+fn fail(code: i32, arguments: &[&str]) -> String {
+    let output = caption(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+struct Setting {
+    folder: TempDir,
+    data: String,
+    run: String,
+}
+
+impl Setting {
+    fn new() -> Setting {
+        let folder = tempfile::tempdir().unwrap();
+        let data = tiny_data(folder.path()).display().to_string();
+        let run = folder.path().join("run").display().to_string();
+        Setting { folder, data, run }
+    }
+
+    fn train(&self, run: &str, more: &[&str]) -> Vec<String> {
+        let fixed = [
+            "train",
+            "--data",
+            &self.data,
+            "--out",
+            run,
+            "--hidden",
+            "6",
+            "--embedding",
+            "4",
+            "--batch",
+            "2",
+        ];
+        fixed.iter().chain(more).map(|argument| argument.to_string()).collect()
+    }
+}
+
+fn borrowed(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_captioner_is_trained_evaluated_and_asked() {
+    let setting = Setting::new();
+    let printed = succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "3"])));
+    assert!(printed.contains("5 captions of 3 pictures to learn from"), "{printed}");
+    assert!(
+        printed.contains("loss") && printed.contains("/caption") && printed.contains("/token"),
+        "{printed}"
+    );
+    assert!(
+        !printed.contains('\r') && !printed.contains('\u{1b}'),
+        "piped output holds control codes: {printed:?}"
+    );
+
+    let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("gradient_norm")).count(), 9);
+    assert_eq!(metrics.lines().filter(|line| line.contains("val_perplexity")).count(), 3);
+
+    let printed = succeed(&["evaluate", &setting.run, "--data", &setting.data]);
+    for expected in
+        ["loss per caption", "loss per token", "perplexity", "BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr-D"]
+    {
+        assert!(printed.contains(expected), "{expected} is missing in {printed}");
+    }
+    let printed = succeed(&["describe", &setting.run, "--data", &setting.data, "--row", "0,1"]);
+    assert_eq!(printed.matches("a person said").count(), 2, "{printed}");
+}
+
+#[test]
+fn a_run_that_is_finished_stays_as_it_is_and_another_is_not_mixed_into_it() {
+    let setting = Setting::new();
+    let run = setting.train(&setting.run, &["--epochs", "2"]);
+    succeed(&borrowed(&run));
+    let metrics = || fs::read(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
+    let before = metrics();
+    assert!(succeed(&borrowed(&run)).contains("going on from step 6"));
+    assert_eq!(before, metrics());
+
+    let message = fail(1, &borrowed(&setting.train(&setting.run, &["--epochs", "2", "--seed", "9"])));
+    assert!(message.contains("seed"), "{message}");
+    assert_eq!(before, metrics());
+}
+
+#[test]
+fn mistakes_in_the_command_line_are_usage_errors() {
+    for arguments in
+        [&["train"][..], &["fly"], &["describe", "run"], &["train", "--out", "x", "--cell", "gnu"], &[]]
+    {
+        let message = fail(2, arguments);
+        assert!(message.contains("--help"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn failures_name_what_and_where_and_leave_nothing_behind() {
+    let setting = Setting::new();
+    let missing = setting.folder.path().join("nowhere").display().to_string();
+    let check = |arguments: &[&str], expected: &[&str]| {
+        let message = fail(1, arguments);
+        assert_eq!(message.lines().count(), 1, "one message: {message}");
+        expected.iter().for_each(|part| assert!(message.contains(part), "{part} is missing in {message}"));
+    };
+    check(&["evaluate", &missing, "--data", &setting.data], &["nowhere", "checkpoint"]);
+    check(&["train", "--data", &missing, "--out", &setting.run], &["nowhere"]);
+    assert!(!Path::new(&setting.run).exists(), "a run that never began has a folder");
+
+    let captions = Path::new(&setting.data).join("coco2014_captions.h5");
+    let whole = fs::read(&captions).unwrap();
+    fs::write(&captions, &whole[..whole.len() / 2]).unwrap();
+    check(&["train", "--data", &setting.data, "--out", &setting.run], &["coco2014_captions.h5"]);
+    fs::write(&captions, &whole).unwrap();
+
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "1"])));
+    check(&["describe", &setting.run, "--data", &setting.data, "--row", "7"], &["--row 7", "2 pictures"]);
+    check(&["describe", &setting.run, "picture.png"], &["features of length 4", "--row"]);
+    check(&["evaluate", &setting.run, "--data", &setting.data, "--split", "test"], &["no test split"]);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
+    let setting = Setting::new();
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    let checkpoints = Path::new(&setting.run).join("checkpoints");
+    let is_newest = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("step-000006") && name.ends_with("safetensors")
+    };
+    let newest =
+        fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path()).find(is_newest).unwrap();
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    let output = caption(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("passed over"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("going on from step 3"), "{}", text(&output.stdout));
+}
