@@ -200,7 +200,7 @@ impl Bench<'_> {
             .map(|(index, expected)| {
                 (names[index], error(&run.tensor(outputs.len() + index).to_f64(), expected))
             })
-            .fold((names[0], 0.0), |a, b| if a.1.is_nan() || a.1 >= b.1 { a } else { b });
+            .fold((names[0], 0.0_f64), |a, b| if a.1.is_nan() || a.1 >= b.1 { a } else { b });
         let row = |what: &str, place: String, error| Row {
             what: format!("{} {what}, {}", formula.name(), F::NAME),
             place,
