@@ -1,4 +1,4 @@
-//! Reverse-mode autodiff for people who invent recurrent cells: write one step, train through time.
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 pub use caption;

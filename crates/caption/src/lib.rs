@@ -2,10 +2,11 @@
 //!
 //! In reading order: [`data`] is what it learns from; [`model`] the network, [`training`] how it learns,
 //! [`evaluate`] and [`metrics`] how good it is; [`handwritten`] are the formulas of its backward pass in
-//! plain loops and [`reference`](mod@reference) published numbers to hold them to; [`contact_sheet`]
+//! plain loops, [`reference`](mod@reference) published numbers, and [`check`] holds autodiff against both; [`contact_sheet`]
 //! shows captioned pictures; [`error`] is what can go wrong.
 #![deny(missing_docs)]
 
+pub mod check;
 pub mod contact_sheet;
 pub mod data;
 pub mod error;

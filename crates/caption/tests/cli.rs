@@ -168,14 +168,12 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     let setting = Setting::new();
     succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
     let checkpoints = Path::new(&setting.run).join("checkpoints");
-    let newest = fs::read_dir(&checkpoints)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.to_string_lossy().contains("step-000006") && path.to_string_lossy().ends_with("safetensors")
-        })
-        .next()
-        .unwrap();
+    let is_newest = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("step-000006") && name.ends_with("safetensors")
+    };
+    let newest =
+        fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path()).find(is_newest).unwrap();
     let mut bytes = fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

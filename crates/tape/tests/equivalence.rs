@@ -4,6 +4,7 @@
 //! A program is decoded from random bytes, so that a failure shrinks to a short one. What does not fit
 //! is skipped: every sequence of bytes is a program.
 
+use approx::relative_eq;
 use proptest::prelude::*;
 use tape::passes::{PIPELINE, Pass};
 use tape::plan::Plan;
@@ -129,7 +130,7 @@ fn wanted<'t>(leaves: &[Var<'t>], value: Var<'t>) -> Vec<Var<'t>> {
 fn agree(found: &Tensor, plain: &Tensor, limit: f64, label: &str) {
     assert_eq!(found.shape(), plain.shape(), "{label}");
     for (a, b) in found.to_f64().iter().zip(plain.to_f64()) {
-        let equal = (a - b).abs() <= limit * (1.0 + b.abs()) || (a.is_nan() && b.is_nan());
+        let equal = relative_eq!(*a, b, epsilon = limit, max_relative = limit) || (a.is_nan() && b.is_nan());
         assert!(equal, "{label}: {a} is not {b}");
     }
 }

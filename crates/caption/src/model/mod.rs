@@ -141,8 +141,14 @@ impl<C: Cell> Captioner<C> {
 
     /// The loss of a batch; nothing is computed for padding.
     pub fn loss<'t>(&self, tape: &'t Tape, batch: &Batch) -> TemporalSoftmax<'t> {
-        let layout = Layout::new(batch.steps, &batch.lengths);
         let features = tape.scope("vision", || self.vision.look(tape, batch.len(), &batch.pictures));
+        self.loss_of_features(features, batch)
+    }
+
+    /// The loss of a batch whose pictures have these features (N, F).
+    pub fn loss_of_features<'t>(&self, features: Var<'t>, batch: &Batch) -> TemporalSoftmax<'t> {
+        let tape = features.tape();
+        let layout = Layout::new(batch.steps, &batch.lengths);
         let h0 = tape.scope("project", || self.project.apply(features));
         let words = Sequence::words(tape, &batch.captions_in, &layout);
         let inputs = tape.scope("embed", || {

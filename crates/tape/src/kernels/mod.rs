@@ -3,11 +3,14 @@
 
 pub(crate) mod arena;
 mod gemm;
+mod math;
 mod pointwise;
+mod simd;
+mod softmax;
 
 pub use gemm::add_product;
 
-use crate::dtype::with_real;
+use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
 
 /// Evaluates an operation by its fastest kernel.
@@ -18,7 +21,19 @@ pub(crate) fn run(op: &Op, mut io: Io<'_>) -> Result<(), String> {
             with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out()));
             Ok(())
         }
+        Op::Unary(op) => {
+            pointwise::unary(*op, io);
+            Ok(())
+        }
         Op::Binary(op) => pointwise::binary(*op, io),
+        Op::Softmax(_) if io.dtype() == DType::F32 => {
+            softmax::softmax(io);
+            Ok(())
+        }
+        Op::LogSoftmax(_) if io.dtype() == DType::F32 => {
+            softmax::log_softmax(io);
+            Ok(())
+        }
         op => op.rule().expect("inputs and scans are run by the engine itself").eval(io),
     }
 }

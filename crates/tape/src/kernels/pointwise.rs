@@ -1,8 +1,10 @@
-//! Pointwise functions of two operands for the layouts that matter: equal shapes, a number, and a row
-//! that repeats. Whatever else broadcasting allows is left to the plain loop.
+//! Pointwise functions in vector loops. Of two operands for the layouts that matter: equal shapes, a
+//! number, and a row that repeats; whatever else broadcasting allows is left to the plain loop.
 
-use crate::dtype::{Real, with_real};
-use crate::ops::{Binary, BinaryUser, Io, Rule};
+use super::math;
+use super::simd::{Width, widest};
+use crate::dtype::{DType, Real, with_real};
+use crate::ops::{Binary, BinaryUser, Io, Rule, Unary};
 
 /// How an operand lies beside the result.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,15 @@ struct Loop<'a, T> {
 }
 
 impl<T: Real> BinaryUser<T> for Loop<'_, T> {
+    #[inline(always)]
     fn run(self, f: impl Fn(T, T) -> T) {
+        widest(|_| self.each(f));
+    }
+}
+
+impl<T: Real> Loop<'_, T> {
+    #[inline(always)]
+    fn each(self, f: impl Fn(T, T) -> T) {
         let Loop {
             left: Operand { elements: a, layout: la },
             right: Operand { elements: b, layout: lb },
@@ -84,4 +94,36 @@ pub(crate) fn binary(op: Binary, mut io: Io<'_>) -> Result<(), String> {
         }
         _ => op.eval(io),
     }
+}
+
+/// Evaluates a function of one operand.
+pub(crate) fn unary(op: Unary, mut io: Io<'_>) {
+    if io.dtype() == DType::F32 {
+        let (from, to) = (io.get::<f32>(0), io.out::<f32>());
+        match op {
+            Unary::Exp => return vector(from, to, math::exp, f32::exp),
+            Unary::Tanh => return vector(from, to, math::tanh, f32::tanh),
+            Unary::Sigmoid => return vector(from, to, math::logistic, plain_logistic),
+            _ => {}
+        }
+    }
+    with_real!(io.dtype(), T => {
+        let (from, to) = (io.get::<T>(0), io.out::<T>());
+        widest(|_| op.map::<T>(from, to));
+    });
+}
+
+/// Applies the vector form of a function where there are vectors, else its scalar form.
+#[inline(always)]
+fn vector(from: &[f32], to: &mut [f32], wide: impl Fn(f32) -> f32, plain: impl Fn(f32) -> f32) {
+    widest(|width| match width {
+        Width::Wide => from.iter().zip(to).for_each(|(x, y)| *y = wide(*x)),
+        Width::Baseline => from.iter().zip(to).for_each(|(x, y)| *y = plain(*x)),
+    });
+}
+
+fn plain_logistic(x: f32) -> f32 {
+    let mut y = [0.0];
+    Unary::Sigmoid.map(&[x], &mut y);
+    y[0]
 }

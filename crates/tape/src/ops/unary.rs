@@ -53,7 +53,9 @@ macro_rules! table {
             }
 
             /// The function applied to a whole slice.
+            #[inline(always)]
             pub(crate) fn map<T: Real>(self, from: &[T], to: &mut [T]) {
+                #[inline(always)]
                 fn each<T: Real>(from: &[T], to: &mut [T], f: impl Fn(T) -> T) {
                     from.iter().zip(to).for_each(|(x, y)| *y = f(*x));
                 }

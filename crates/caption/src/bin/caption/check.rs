@@ -17,7 +17,8 @@ pub struct Check {
 impl Check {
     /// Prints the table; fails if a row does.
     pub fn run(&self) -> Outcome {
-        println!("{}", self.seed);
-        Ok(ExitCode::SUCCESS)
+        let report = caption::check::run(self.seed)?;
+        println!("{report}");
+        Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

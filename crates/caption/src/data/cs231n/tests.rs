@@ -1,5 +1,4 @@
 //! Small folders of the right form, each broken in one place, and the real one where it is at hand.
-//!
 //! This file is long because half of it is the writer of such folders, which all tests here share, and the rest a test
 //! for each fault.
 

@@ -1,0 +1,54 @@
+//! Compiles a loop for the widest vectors that the machine at hand has, chosen when it runs.
+//!
+//! A closure that is inlined into a function with a target feature is compiled with that feature. So a
+//! plain loop over slices is written once, and becomes AVX-512, AVX2 or baseline code.
+#![allow(unsafe_code, reason = "functions with target features are called after asking the processor")]
+
+/// Which instructions a loop was compiled for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Width {
+    /// What every machine of the target has.
+    Baseline,
+    /// Fused multiply-add and vectors of 128 bits or more.
+    Wide,
+}
+
+/// Runs a loop, compiled for the widest vectors there are. The loop is told whether they are more than
+/// the baseline, where a fused multiply-add would be a call.
+#[inline(always)]
+pub(crate) fn widest(run: impl FnOnce(Width)) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if has_avx512() {
+            // SAFETY: the processor has just said that it has these instructions.
+            return unsafe { avx512(run) };
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has just said that it has these instructions.
+            return unsafe { avx2(run) };
+        }
+    }
+    // Every 64-bit ARM processor has vectors and a fused multiply-add.
+    run(if cfg!(target_arch = "aarch64") { Width::Wide } else { Width::Baseline });
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+fn avx512(run: impl FnOnce(Width)) {
+    run(Width::Wide);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(run: impl FnOnce(Width)) {
+    run(Width::Wide);
+}
