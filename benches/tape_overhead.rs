@@ -1,7 +1,8 @@
 //! What the tape costs beside the arithmetic: to record, to differentiate, to plan, to find a plan, to run one.
 //!
 //! The chain is `x = tanh(x w + b)`, three operations a link on values so small that arithmetic is next to nothing.
-//! "Elements" are nodes, or the chain's operations, as a benchmark's name says: 10 million a second are 100 ns each.
+//! "Elements" are nodes, instructions, or the chain's operations, as a benchmark's name says: 10 million a second are
+//! 100 ns each.
 //!
 //! `cargo bench --bench tape_overhead`
 
@@ -10,10 +11,11 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{Case, S, XS};
+use common::{Case, S, XS, nodes};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use unspool::caption::model::CellKind;
+use unspool::tape::plan::Plan;
 use unspool::tape::{DType, Engine, NodeId, Packing, Tape, Tensor, Var, grad, scan};
 
 /// Links of a chain, three operations each.
@@ -55,18 +57,14 @@ fn settings(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
 }
 
-fn nodes(tape: &Tape) -> usize {
-    tape.graph().nodes.len()
-}
-
 fn record(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record, per node");
     settings(&mut group);
     let tape = Tape::new(DType::F32);
     let chain = Chain::record(&tape, Form::Unrolled, 1);
-    let forward = nodes(&tape);
+    let forward = nodes(&tape.graph());
     chain.outputs();
-    let backward = nodes(&tape) - forward;
+    let backward = nodes(&tape.graph()) - forward;
 
     group.throughput(Throughput::Elements(forward as u64));
     group.bench_function("chain", |bencher| {
@@ -90,7 +88,7 @@ fn record(criterion: &mut Criterion) {
     let case = Case::ragged(XS, CellKind::Rnn);
     let tape = case.params.tape();
     let loss = case.loss(&tape);
-    let forward = nodes(&tape);
+    let forward = nodes(&tape.graph());
     case.gradients(&tape, loss);
     group.throughput(Throughput::Elements(forward as u64));
     group.bench_function("captioner", |bencher| {
@@ -99,7 +97,7 @@ fn record(criterion: &mut Criterion) {
             black_box(case.loss(&tape).id())
         });
     });
-    group.throughput(Throughput::Elements(nodes(&tape) as u64));
+    group.throughput(Throughput::Elements(nodes(&tape.graph()) as u64));
     group.bench_function("captioner with gradients", |bencher| {
         bencher.iter(|| {
             let tape = case.params.tape();
@@ -110,26 +108,35 @@ fn record(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Recorded before, run again: what an instruction costs, with the plan's being found.
+/// Recorded before, run again. Of an unrolled chain, finding the plan is a good part: see `plan` for that alone.
 fn replay(criterion: &mut Criterion) {
     for elements in [1, 4] {
-        let mut group = criterion.benchmark_group(format!("replay, per operation, {elements} elements"));
+        let mut group = criterion.benchmark_group(format!("replay, per instruction, {elements} elements"));
         settings(&mut group);
-        group.throughput(Throughput::Elements(OPERATIONS as u64));
+        let mut measure = |name: &str, outputs: &[Var<'_>]| {
+            let mut engine = Engine::new();
+            let run = engine.run(outputs).expect("numbers");
+            group.throughput(Throughput::Elements(instructions_run(run.plan())));
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| engine.run(outputs).expect("numbers").number(0));
+            });
+        };
         for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
             let tape = Tape::new(DType::F32);
             let chain = Chain::record(&tape, form, elements);
-            let outputs = chain.outputs();
-            let mut engine = Engine::new();
-            group.bench_function(format!("{name}, forward"), |bencher| {
-                bencher.iter(|| engine.run(&outputs[..1]).expect("numbers").number(0));
-            });
-            group.bench_function(format!("{name}, forward and backward"), |bencher| {
-                bencher.iter(|| engine.run(&outputs).expect("numbers").number(0));
-            });
+            measure(&format!("{name}, forward"), &[chain.loss]);
+            measure(&format!("{name}, forward and backward"), &chain.outputs());
         }
         group.finish();
     }
+}
+
+/// The instructions of a plan, those of a chain's loops as often as they run.
+fn instructions_run(plan: &Plan) -> u64 {
+    // A dump has a line for each, and those of a loop are set in.
+    let in_loops =
+        plan.dump().lines().filter(|line| line.starts_with("    ") && line.contains(" = ")).count();
+    (plan.instructions() + in_loops * (LINKS - 1)) as u64
 }
 
 /// Recorded, differentiated and run in every step, as a training does: to be compared with other tapes.
@@ -157,7 +164,7 @@ fn plan(criterion: &mut Criterion) {
     settings(&mut group);
     let mut measure = |name: &str, tape: &Tape, outputs: &[Var<'_>]| {
         let wanted: Vec<NodeId> = outputs.iter().map(|var| var.id()).collect();
-        group.throughput(Throughput::Elements(nodes(tape) as u64));
+        group.throughput(Throughput::Elements(nodes(&tape.graph()) as u64));
         group.bench_function(format!("{name}, made"), |bencher| {
             bencher.iter(|| Engine::new().plan(&tape.graph(), &wanted).bytes());
         });

@@ -8,12 +8,10 @@
 mod common;
 
 use allocation_counter::measure;
-use common::{Case, XS};
+use common::{Case, XS, nodes};
 use unspool::caption::model::CellKind;
 use unspool::nn::{Adam, Trainer};
-use unspool::tape::graph::Node;
-use unspool::tape::ops::Op;
-use unspool::tape::{Engine, Graph, NodeId, Var};
+use unspool::tape::{Engine, NodeId, Var};
 
 /// What `count` gives when it has been called before: buffers and tables that are kept have their size by then.
 fn steady(mut count: impl FnMut() -> u64) -> u64 {
@@ -26,12 +24,6 @@ fn steady(mut count: impl FnMut() -> u64) -> u64 {
 /// Allocations on this thread; products of the size XS need no other.
 fn allocations(work: impl FnOnce()) -> u64 {
     measure(work).count_total
-}
-
-/// The nodes of a program and of the bodies of its loops.
-fn nodes(graph: &Graph) -> usize {
-    let inner = |node: &Node| if let Op::Scan(scan) = &node.op { nodes(&scan.body) } else { 0 };
-    graph.nodes.iter().map(|node| 1 + inner(node)).sum()
 }
 
 /// What does not depend on the machine.

@@ -11,8 +11,9 @@ use unspool::caption::handwritten::{
 };
 use unspool::caption::model::{AnyCell, Captioner, CellKind, Input, ModelSettings};
 use unspool::nn::{Param, Params};
-use unspool::tape::ops::Dot;
-use unspool::tape::{DType, Engine, Run, Tape, Tensor, Var, add_product, grad};
+use unspool::tape::graph::Node;
+use unspool::tape::ops::{Dot, Op};
+use unspool::tape::{DType, Engine, Graph, Run, Tape, Tensor, Var, add_product, grad};
 
 /// The sizes of a captioner and its batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -215,6 +216,12 @@ fn read<T>(path: &Path, elements: usize, decode: fn([u8; 4]) -> T) -> Result<Vec
         return Err(format!("{}: {found} bytes, where the sizes need {expected}", path.display()));
     }
     Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| decode(*bytes)).collect())
+}
+
+/// The nodes of a program and of the bodies of its loops.
+pub fn nodes(graph: &Graph) -> usize {
+    let inner = |node: &Node| if let Op::Scan(scan) = &node.op { nodes(&scan.body) } else { 0 };
+    graph.nodes.iter().map(|node| 1 + inner(node)).sum()
 }
 
 /// The cell by its name among the formulas.
