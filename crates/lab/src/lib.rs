@@ -1,4 +1,4 @@
-//! Runs, checkpoints and comparisons of unspool.
+//! Runs, checkpoints and progress of unspool.
 //!
 //! The modules in the order to read them:
 //!

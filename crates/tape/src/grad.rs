@@ -9,7 +9,8 @@
 //! reaches the step's outputs, the backward body is the sweep over the body's own nodes:
 //! `a = a' ∂f/∂s + u ∂y/∂s` is the state of a scan run the other way, the gradients of the sequences are
 //! stacked, and those of the constants are summed over time. What the backward body needs of the forward
-//! one becomes a further part of the forward scan: nothing is recorded twice.
+//! one becomes a further part of the forward scan; only what is the same in every step, and loops
+//! within the step, are recorded again.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

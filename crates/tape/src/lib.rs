@@ -4,7 +4,9 @@
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
 //! made of; [`record`] grows it, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
 //! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
-//! [`interpret`](mod@interpret) evaluates them plainly; [`check`] holds gradients against differences.
+//! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
+//! [`passes`] rewrite it, [`plan`] places it in memory and [`engine`] runs it, by the loops of `kernels`;
+//! [`check`] holds gradients against differences; [`error`] is what can go wrong.
 #![deny(missing_docs)]
 
 pub mod check;

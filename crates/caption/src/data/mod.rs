@@ -42,7 +42,7 @@ pub struct Split {
     pub pictures: Pictures,
     /// A name for each picture, to print.
     pub names: Vec<String>,
-    /// The training captions as vocabulary indices.
+    /// Captions as vocabulary indices.
     pub captions: Captions,
     /// For each caption the row of its picture.
     pub picture_of: Vec<usize>,

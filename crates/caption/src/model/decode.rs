@@ -15,7 +15,8 @@ struct Standing {
 }
 
 impl<C: Cell> Captioner<C> {
-    /// The likeliest caption of each of `count` pictures, word by word, at most `longest` words each.
+    /// A caption for each of `count` pictures, each next word the likeliest after those before it, of at most
+    /// `longest` words.
     ///
     /// `<NULL>` and `<START>` are never chosen. The result holds neither `<START>` nor `<END>`.
     ///

@@ -112,7 +112,8 @@ impl Training {
     /// Takes one step.
     ///
     /// # Errors
-    /// If the loss or a gradient is not finite; the weights are then as they were.
+    /// If the loss or a gradient is not finite, or the split is not the one that the training was begun on;
+    /// the weights are then as they were.
     pub fn take_step(&mut self, split: &Split) -> Result<StepLosses, Error> {
         if self.sampler.captions() != split.captions.len() {
             let (expected, found) = (self.sampler.captions(), split.captions.len());

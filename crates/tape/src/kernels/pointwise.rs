@@ -2,7 +2,7 @@
 //! number, and a row that repeats; whatever else broadcasting allows is left to the plain loop.
 
 use super::math;
-use super::simd::{Width, widest};
+use super::simd::{Job, Width, widest};
 use crate::dtype::{DType, Real, with_real};
 use crate::ops::{Binary, BinaryUser, Io, Rule, Unary};
 
@@ -29,9 +29,21 @@ struct Loop<'a, T> {
 }
 
 impl<T: Real> BinaryUser<T> for Loop<'_, T> {
-    #[inline(always)]
     fn run(self, f: impl Fn(T, T) -> T) {
-        widest(|_| self.each(f));
+        widest(Pairs { operands: self, f });
+    }
+}
+
+/// A function of each pair.
+struct Pairs<'a, T, F> {
+    operands: Loop<'a, T>,
+    f: F,
+}
+
+impl<T: Real, F: Fn(T, T) -> T> Job for Pairs<'_, T, F> {
+    #[inline(always)]
+    fn run(self, _: Width) {
+        self.operands.each(self.f);
     }
 }
 
@@ -96,34 +108,48 @@ pub(crate) fn binary(op: Binary, mut io: Io<'_>) -> Result<(), String> {
     }
 }
 
+/// A function of each element that has a form for vectors beside its row of the table.
+struct Each<'a, W> {
+    from: &'a [f32],
+    to: &'a mut [f32],
+    wide: W,
+    plain: Unary,
+}
+
+impl<W: Fn(f32) -> f32> Job for Each<'_, W> {
+    #[inline(always)]
+    fn run(self, width: Width) {
+        match width {
+            Width::Wide => self.from.iter().zip(self.to).for_each(|(x, y)| *y = (self.wide)(*x)),
+            Width::Baseline => self.plain.map(self.from, self.to),
+        }
+    }
+}
+
+/// A function of each element, as its row of the table says.
+struct Map<'a, T> {
+    op: Unary,
+    from: &'a [T],
+    to: &'a mut [T],
+}
+
+impl<T: Real> Job for Map<'_, T> {
+    #[inline(always)]
+    fn run(self, _: Width) {
+        self.op.map(self.from, self.to);
+    }
+}
+
 /// Evaluates a function of one operand.
 pub(crate) fn unary(op: Unary, mut io: Io<'_>) {
     if io.dtype() == DType::F32 {
         let (from, to) = (io.get::<f32>(0), io.out::<f32>());
         match op {
-            Unary::Exp => return vector(from, to, math::exp, f32::exp),
-            Unary::Tanh => return vector(from, to, math::tanh, f32::tanh),
-            Unary::Sigmoid => return vector(from, to, math::logistic, plain_logistic),
+            Unary::Exp => return widest(Each { from, to, wide: math::exp, plain: op }),
+            Unary::Tanh => return widest(Each { from, to, wide: math::tanh, plain: op }),
+            Unary::Sigmoid => return widest(Each { from, to, wide: math::logistic, plain: op }),
             _ => {}
         }
     }
-    with_real!(io.dtype(), T => {
-        let (from, to) = (io.get::<T>(0), io.out::<T>());
-        widest(|_| op.map::<T>(from, to));
-    });
-}
-
-/// Applies the vector form of a function where there are vectors, else its scalar form.
-#[inline(always)]
-fn vector(from: &[f32], to: &mut [f32], wide: impl Fn(f32) -> f32, plain: impl Fn(f32) -> f32) {
-    widest(|width| match width {
-        Width::Wide => from.iter().zip(to).for_each(|(x, y)| *y = wide(*x)),
-        Width::Baseline => from.iter().zip(to).for_each(|(x, y)| *y = plain(*x)),
-    });
-}
-
-fn plain_logistic(x: f32) -> f32 {
-    let mut y = [0.0];
-    Unary::Sigmoid.map(&[x], &mut y);
-    y[0]
+    with_real!(io.dtype(), T => widest(Map::<T> { op, from: io.get(0), to: io.out() }));
 }

@@ -1,7 +1,8 @@
 //! Compiles a loop for the widest vectors that the machine at hand has, chosen when it runs.
 //!
-//! A closure that is inlined into a function with a target feature is compiled with that feature. So a
-//! plain loop over slices is written once, and becomes AVX-512, AVX2 or baseline code.
+//! A method that is inlined into a function with a target feature is compiled with that feature. So a
+//! plain loop over slices is written once, and becomes AVX-512, AVX2 or baseline code. It is a method
+//! of a [`Job`] and not a closure, since only a method can be told to be inlined always.
 #![allow(unsafe_code, reason = "functions with target features are called after asking the processor")]
 
 /// Which instructions a loop was compiled for.
@@ -13,23 +14,28 @@ pub(crate) enum Width {
     Wide,
 }
 
-/// Runs a loop, compiled for the widest vectors there are. The loop is told whether they are more than
-/// the baseline, where a fused multiply-add would be a call.
-#[inline(always)]
-pub(crate) fn widest(run: impl FnOnce(Width)) {
+/// A loop that is to be compiled for several widths; `run` must be `#[inline(always)]`.
+pub(crate) trait Job {
+    /// Runs the loop. It is told whether there is more than the baseline, where a fused multiply-add would
+    /// be a call.
+    fn run(self, width: Width);
+}
+
+/// Runs a loop, compiled for the widest vectors there are.
+pub(crate) fn widest(job: impl Job) {
     #[cfg(target_arch = "x86_64")]
     {
         if has_avx512() {
             // SAFETY: the processor has just said that it has these instructions.
-            return unsafe { avx512(run) };
+            return unsafe { avx512(job) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             // SAFETY: the processor has just said that it has these instructions.
-            return unsafe { avx2(run) };
+            return unsafe { avx2(job) };
         }
     }
     // Every 64-bit ARM processor has vectors and a fused multiply-add.
-    run(if cfg!(target_arch = "aarch64") { Width::Wide } else { Width::Baseline });
+    job.run(if cfg!(target_arch = "aarch64") { Width::Wide } else { Width::Baseline });
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -43,12 +49,12 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
-fn avx512(run: impl FnOnce(Width)) {
-    run(Width::Wide);
+fn avx512(job: impl Job) {
+    job.run(Width::Wide);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(run: impl FnOnce(Width)) {
-    run(Width::Wide);
+fn avx2(job: impl Job) {
+    job.run(Width::Wide);
 }

@@ -33,6 +33,11 @@ impl Rule for Concat {
         varying.iter().all(|varies| *varies)
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let axis = usize::from(self.axis);

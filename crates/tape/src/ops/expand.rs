@@ -41,6 +41,11 @@ impl Rule for Expand {
         self.shape.with_rows(rows).map(|shape| Expand::new(shape).into())
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (from, to) = (inputs[0].shape, &*self.shape);
         if from.broadcast(to).as_ref() != Some(to) {

@@ -161,10 +161,11 @@ pub trait Rule {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t>;
 
     /// Whether each row of the result depends on the same row of the operands alone, where the rows of
-    /// a scan step are the leading axis of the result and of the operands that have rows.
+    /// a scan step are the leading axis of the result and of the operands that have rows. By default what
+    /// the kind guarantees; [`lift`](crate::passes::lift) relies on it.
     fn row_wise(&self, operands: &[Meta<'_>]) -> bool {
         let _ = operands;
-        !matches!(self.kind(), Kind::Leaf | Kind::Loop | Kind::Other)
+        matches!(self.kind(), Kind::Pointwise | Kind::View | Kind::Product | Kind::RowFunction)
     }
 
     /// Whether the result sums over the rows of a scan step, so that the sum over all steps is the same

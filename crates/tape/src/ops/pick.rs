@@ -32,6 +32,11 @@ impl Rule for Pick {
         Kind::Gather
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (rows, index) = (inputs[0], inputs[1]);
         if !rows.dtype.is_real() || index.dtype != DType::I32 {
@@ -75,6 +80,11 @@ impl Rule for Place {
 
     fn attributes(&self) -> String {
         format!("width={}", self.width)
+    }
+
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

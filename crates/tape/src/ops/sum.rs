@@ -98,6 +98,11 @@ impl Rule for Sum {
         true
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         self.axes.iter().try_for_each(|axis| check_axis(self, inputs, axis))?;

@@ -62,6 +62,11 @@ impl Rule for Transpose {
         true
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let shape = inputs[0].shape;
         let mut sorted: Strides = self.axes().collect();

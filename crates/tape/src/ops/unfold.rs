@@ -88,6 +88,11 @@ impl Rule for Unfold {
         self.windows.to_string()
     }
 
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let [pictures, height, width, channels] = *inputs[0].shape.dims() else {
@@ -138,6 +143,11 @@ impl Rule for Fold {
 
     fn attributes(&self) -> String {
         format!("{} height={} width={}", self.windows, self.height, self.width)
+    }
+
+    // Its shape rule leaves the rows of a step in their place, or refuses them.
+    fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {

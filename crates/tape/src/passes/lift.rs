@@ -11,11 +11,11 @@
 //! - sums over time of what sums over rows become one such sum over all rows: `Σ_t h_{t-1}ᵀ · dz_t`
 //!   is one product whose inner extent is all rows, `Σ_t Σ_n dz` one reduction.
 //!
-//! The laws are `stack_t f(x_t) = f(stack_t x_t)` for an `f` that maps rows, and
-//! `Σ_t f(x_t) = f(stack_t x_t)` for an `f` that sums over rows. Each operation says by
-//! [`Rule::row_wise`](crate::ops::Rule::row_wise) and
-//! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) whether they hold of it, so this pass knows no cell
-//! and no operation. What stays is what truly carries from step to step.
+//! The laws are `stack_t f(x_t) = f(stack_t x_t)` for an `f` that maps rows,
+//! `Σ_t f(x_t) = f(stack_t x_t)` for an `f` that sums over rows, and `Σ_t f(x_t) = f(Σ_t x_t)` for a linear
+//! one. Each operation says by [`Rule::row_wise`](crate::ops::Rule::row_wise),
+//! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) and [`Rule::linear`](crate::ops::Rule::linear) whether
+//! they hold of it, so this pass knows no cell and no operation. What stays is what truly carries from step to step.
 //!
 //! Left alone: scans inside a step whose number of rows is not that of the step, and sums over time of
 //! per-sequence values.
