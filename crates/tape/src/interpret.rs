@@ -74,7 +74,7 @@ fn apply<'a>(
     shape: Shape,
 ) -> Result<Tensor, RunError> {
     let mut result = Tensor::zeros(node.dtype, &shape);
-    let value = |tensor: &'a Tensor| Value { shape: tensor.shape().clone(), data: tensor.slice() };
+    let value = |tensor: &'a Tensor| Value { shape: tensor.shape(), data: tensor.slice() };
     let inputs: SmallVec<[Value<'_>; 4]> = operands.map(value).collect();
     let io = Io { inputs: &inputs, shape: &shape, out: result.slice_mut() };
     let rule = node.op.rule().expect("inputs and scans are evaluated by their own rules");

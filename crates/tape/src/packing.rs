@@ -12,6 +12,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::shape::Dim;
 
 /// The rows of each step of a batch of sequences.
@@ -128,6 +130,27 @@ impl Packing {
         }
     }
 
+    /// The sequences cut into runs with about as many rows each: where each run ends.
+    pub(crate) fn shares(&self, count: usize) -> SmallVec<[usize; 16]> {
+        let sequences = self.sequences.at(0);
+        // The rows of the first sequences together.
+        let rows = |first: usize| match &self.ragged {
+            Some(ragged) => ragged.running.iter().map(|running| (*running).min(first)).sum(),
+            None => self.steps * first,
+        };
+        let total = rows(sequences);
+        let mut ends: SmallVec<[usize; 16]> = SmallVec::new();
+        for share in 1..=count {
+            let (mut low, mut high) = (ends.last().copied().unwrap_or(0), sequences);
+            while low < high {
+                let middle = (low + high) / 2;
+                if rows(middle) * count < total * share { low = middle + 1 } else { high = middle }
+            }
+            ends.push(if share == count { sequences } else { low });
+        }
+        ends
+    }
+
     /// For each packed row its sequence and its step. All sequences must be counted by a number.
     pub fn places(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         (0..self.steps).flat_map(move |t| (0..self.running(t, 0)).map(move |sequence| (sequence, t)))
@@ -190,6 +213,15 @@ mod tests {
         for wrong in ["{2147483648}", "{2000000000, 2000000000}", "99999999999999999999x1"] {
             assert_eq!(Packing::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn shares_have_about_as_many_rows_each() {
+        assert_eq!(Packing::uniform(3, 10).shares(3).as_slice(), [4, 7, 10]);
+        // 4 + 3 rows, 2 + 1 + 1 rows.
+        assert_eq!(Packing::ragged(&[4, 3, 2, 1, 1]).shares(2).as_slice(), [2, 5]);
+        assert_eq!(Packing::ragged(&[4, 0, 0]).shares(2).as_slice(), [1, 3]);
+        assert_eq!(Packing::uniform(0, 2).shares(2).as_slice(), [0, 2]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod allocator;
 mod place;
+mod share;
 
 use std::fmt::Write;
 use std::panic::Location;
@@ -42,10 +43,21 @@ pub(crate) struct Block {
 /// Where a value lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {
-    /// Given to the block from outside, by its number.
-    Input(u32),
+    /// In what is given to the block from outside by a number, from a byte on: an input of the program, or
+    /// in the body of a loop its [`Feed`].
+    Given(u32, usize),
     /// At a byte of the block's part of the arena.
     Arena(usize),
+}
+
+impl Home {
+    /// The place `bytes` further on.
+    pub fn plus(self, bytes: usize) -> Home {
+        match self {
+            Home::Given(slot, start) => Home::Given(slot, start + bytes),
+            Home::Arena(start) => Home::Arena(start + bytes),
+        }
+    }
 }
 
 /// A value that an instruction reads or writes.
@@ -56,33 +68,66 @@ pub(crate) struct Operand {
     pub dtype: DType,
 }
 
+impl Operand {
+    /// The bytes of one row, of a value that leads with the rows of a step of `rows` rows.
+    pub fn row_bytes(&self, rows: usize) -> usize {
+        self.shape.rows_elements().at(rows) * self.dtype.bytes()
+    }
+}
+
 /// One step of a block.
 #[derive(Debug)]
 pub(crate) struct Instruction {
     /// The line of the user's program that recorded it.
     pub location: &'static Location<'static>,
     pub operands: SmallVec<[Operand; 4]>,
+    /// Where what it computes goes; a loop says so itself.
+    pub results: SmallVec<[Operand; 1]>,
     pub work: Work,
 }
 
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// An operation whose result goes to the given place.
-    Apply(Op, Operand),
+    /// An operation with one result.
+    Apply(Op),
     /// The operand as it is, for a result that must not lie where something else will be written.
-    Copy(Operand),
+    Copy,
     Loop(Box<Loop>),
 }
 
-/// A scan with the places of what it carries and yields.
+/// A scan with the places of what it carries and yields. Its body sees what its feeds say as given.
 #[derive(Debug)]
 pub(crate) struct Loop {
     pub scan: Arc<Scan>,
     pub body: Block,
     /// Where the body's part of the arena begins.
     pub base: usize,
+    /// Whether no row of a step depends on another, so that threads may share them out.
+    pub shareable: bool,
+    /// The multiplications of all steps' products.
+    pub work: u64,
+    /// What the body is given, by number: first what the scan's roles say, then whole arrays that it writes into.
+    pub feeds: Vec<Feed>,
     pub states: Vec<Carried>,
     pub yields: Vec<Yield>,
+}
+
+/// How a step of a loop finds its share of a value around it.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub from: Operand,
+    pub share: Share,
+}
+
+/// Which part of a value is for a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Share {
+    /// All of it.
+    Whole,
+    /// The rows of the sequences that are still running.
+    Running,
+    /// The rows of the step.
+    Step,
 }
 
 /// A state of a loop.
@@ -92,19 +137,29 @@ pub(crate) struct Carried {
     pub initial: usize,
     /// Where the present value lies.
     pub present: Operand,
-    /// Which result of the body is the next value.
-    pub next: usize,
+    /// The next value in the body; nothing if it is written where the present one lies.
+    pub next: Option<Operand>,
 }
 
-/// What a loop collects from its steps.
+/// What a loop collects from its steps beyond what the body writes where it belongs.
 #[derive(Debug)]
 pub(crate) struct Yield {
-    /// Which result of the body it is collected from.
-    pub result: usize,
+    /// The value in the body.
+    pub value: Operand,
     /// Where it is collected.
     pub total: Operand,
-    /// Whether the steps are added up; else each step's rows have a place of their own.
-    pub summed: bool,
+    pub how: Collect,
+}
+
+/// How the steps' values are collected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Collect {
+    /// The present value of a state goes to the step's rows before the step.
+    StackedBefore,
+    /// Each step's rows have a place of their own.
+    Stacked,
+    /// The steps are added up.
+    Summed,
 }
 
 impl Plan {
@@ -116,7 +171,7 @@ impl Plan {
     /// Optimises a program by some passes only and places it: what the tests of passes use.
     pub fn with_passes(source: Program, passes: &[Pass]) -> Plan {
         let optimised = run(source.clone(), passes);
-        Plan { block: place::place(&optimised, None), source }
+        Plan { block: place::place(&optimised), source }
     }
 
     /// The bytes of the arena that a run needs: the peak of all values at once.
@@ -144,7 +199,7 @@ impl Plan {
         fn visit(block: &Block, counts: &mut Vec<usize>) {
             for instruction in &block.instructions {
                 if let Work::Loop(inner) = &instruction.work {
-                    let is_product = |one: &&Instruction| matches!(&one.work, Work::Apply(op, _) if op.kind() == Kind::Product);
+                    let is_product = |one: &&Instruction| matches!(&one.work, Work::Apply(op) if op.kind() == Kind::Product);
                     counts.push(inner.body.instructions.iter().filter(is_product).count());
                     visit(&inner.body, counts);
                 }
@@ -165,30 +220,18 @@ impl Plan {
 
 fn dump_block(text: &mut String, block: &Block, depth: usize) {
     let indent = "    ".repeat(depth);
-    let place = |operand: &Operand| match operand.home {
-        Home::Input(slot) => format!("input {slot}"),
-        Home::Arena(offset) => format!("@{offset}"),
-    };
     for instruction in &block.instructions {
-        let operands: Vec<String> = instruction.operands.iter().map(place).collect();
-        let operands = operands.join(", ");
+        let operands = places(&instruction.operands);
+        let results = places(&instruction.results);
+        let typed = instruction.results.first().map(typed).unwrap_or_default();
         let line = match &instruction.work {
-            Work::Apply(op, result) => {
+            Work::Apply(op) => {
                 let attributes = op.attributes();
                 let space = if attributes.is_empty() { "" } else { " " };
-                let (name, typed) = (op.name(), typed(result));
-                format!("{} = {name}{space}{attributes}({operands})  {typed}", place(result))
+                format!("{results} = {}{space}{attributes}({operands})  {typed}", op.name())
             }
-            Work::Copy(result) => format!("{} = copy({operands})  {}", place(result), typed(result)),
-            Work::Loop(inner) => {
-                let carried = inner.states.iter().map(|state| format!("carries {}", place(&state.present)));
-                let yields = inner.yields.iter().map(|one| {
-                    format!("{} {}", if one.summed { "sums" } else { "stacks" }, place(&one.total))
-                });
-                let parts: Vec<String> = carried.chain(yields).collect();
-                let (attributes, base) = (inner.scan.attributes(), inner.base);
-                format!("scan {attributes}({operands}): {}; body @{base}", parts.join(", "))
-            }
+            Work::Copy => format!("{results} = copy({operands})  {typed}"),
+            Work::Loop(inner) => dump_loop(inner, &operands),
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{indent}{line}");
@@ -196,8 +239,41 @@ fn dump_block(text: &mut String, block: &Block, depth: usize) {
             dump_block(text, &inner.body, depth + 1);
         }
     }
-    let results: Vec<String> = block.results.iter().map(place).collect();
-    let _ = writeln!(text, "{indent}results {}", results.join(", "));
+    let _ = writeln!(text, "{indent}results {}", places(&block.results));
+}
+
+fn dump_loop(inner: &Loop, operands: &str) -> String {
+    let states = inner.states.iter().map(|state| {
+        let next = state.next.as_ref().map(|next| format!(" from {}", place(next))).unwrap_or_default();
+        format!("carries {}{next}", place(&state.present))
+    });
+    let written = inner.feeds[inner.scan.roles.len()..].iter().zip(inner.scan.roles.len()..);
+    let written = written.map(|(feed, slot)| format!("given {slot} is {}", place(&feed.from)));
+    let yields = inner.yields.iter().map(|one| {
+        let how = if one.how == Collect::Summed { "sums" } else { "stacks" };
+        format!("{how} {} in {}", place(&one.value), place(&one.total))
+    });
+    let parts: Vec<String> = states.chain(written).chain(yields).collect();
+    let shareable = if inner.shareable { ", rows apart" } else { "" };
+    format!(
+        "scan {}({operands}): {}; body @{} of {} bytes{shareable}",
+        inner.scan.attributes(),
+        parts.join(", "),
+        inner.base,
+        inner.body.bytes
+    )
+}
+
+fn places(operands: &[Operand]) -> String {
+    operands.iter().map(place).collect::<Vec<_>>().join(", ")
+}
+
+fn place(operand: &Operand) -> String {
+    match operand.home {
+        Home::Given(slot, 0) => format!("given {slot}"),
+        Home::Given(slot, start) => format!("given {slot}+{start}"),
+        Home::Arena(offset) => format!("@{offset}"),
+    }
 }
 
 fn typed(operand: &Operand) -> String {

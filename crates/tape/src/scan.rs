@@ -9,8 +9,10 @@ use std::hash::{Hash, Hasher};
 
 use crate::dtype::DType;
 use crate::error::ShapeError;
-use crate::graph::{Graph, NodeId};
-use crate::ops::{Op, Part};
+use smallvec::SmallVec;
+
+use crate::graph::{Graph, Node, NodeId};
+use crate::ops::{Meta, Op, Part};
 use crate::packing::Packing;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
@@ -117,6 +119,23 @@ impl Scan {
                 self.body.nodes.get(node.index()).is_some_and(|node| !matches!(node.op, Op::Scan(_)))
             }
         }
+    }
+
+    /// Whether a node of the body treats each row of the step by itself, rows being its leading axis.
+    pub(crate) fn maps_rows(&self, node: &Node) -> bool {
+        let operands: SmallVec<[Meta<'_>; 4]> =
+            node.inputs.iter().map(|input| self.body.node(*input).meta()).collect();
+        node.shape.has_only_leading_rows()
+            && operands
+                .iter()
+                .all(|operand| !operand.shape.has_rows() || operand.shape.has_only_leading_rows())
+            && node.op.rule().is_some_and(|rule| rule.row_wise(&operands))
+    }
+
+    /// Whether neither a node nor its operands have rows.
+    pub(crate) fn is_constant(&self, node: &Node) -> bool {
+        let mut operands = node.inputs.iter().map(|input| self.body.node(*input));
+        !node.shape.has_rows() && operands.all(|operand| !operand.shape.has_rows())
     }
 
     /// The inputs that are states.

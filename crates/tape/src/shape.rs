@@ -182,6 +182,15 @@ impl Shape {
         }
     }
 
+    /// The number of elements behind one entry of the outermost axis.
+    pub(crate) fn rows_elements(&self) -> Elements {
+        let inner = self.0.get(1..).unwrap_or_default();
+        Elements {
+            count: inner.iter().map(|dim| dim.count()).product(),
+            power: inner.iter().filter(|dim| dim.is_per_row()).count() as u32,
+        }
+    }
+
     /// Whether the outermost axis runs over the rows of a scan step.
     pub fn leads_with_rows(&self) -> bool {
         self.0.first() == Some(&Dim::ROWS)

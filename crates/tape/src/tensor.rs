@@ -201,6 +201,15 @@ impl<'a> Slice<'a> {
         T::slice(self).unwrap_or_else(|| wrong_type::<T>(self.dtype()))
     }
 
+    /// Where the first element lies.
+    pub(crate) fn start(self) -> *const u8 {
+        match self {
+            Slice::F32(elements) => elements.as_ptr().cast(),
+            Slice::F64(elements) => elements.as_ptr().cast(),
+            Slice::I32(elements) => elements.as_ptr().cast(),
+        }
+    }
+
     /// How many elements there are.
     pub fn len(self) -> usize {
         match self {

@@ -1,11 +1,8 @@
-//! The one block of memory that a plan's values lie in.
+//! The block of memory that a plan's values lie in.
 //!
-//! Values are found by byte offsets that the plan has chosen. The arena hands out one of them for
-//! writing and any number for reading at the same time, and checks that they do not overlap, so that
-//! a mistake in a plan is a panic and never a wild write.
+//! Values are found by byte offsets that the plan has chosen; what is typed here as slices is only bytes
+//! there. Every byte is initialised, and every pattern of bits is a value of the element types.
 #![allow(unsafe_code, reason = "elements of three types are seen in one block of bytes")]
-
-use std::marker::PhantomData;
 
 use crate::dtype::DType;
 use crate::tensor::{Slice, SliceMut};
@@ -23,36 +20,8 @@ pub(crate) struct Arena {
     lines: Vec<Line>,
 }
 
-/// Where a value lies: `len` elements from byte `offset` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Region {
-    pub offset: usize,
-    pub len: usize,
-    pub dtype: DType,
-}
-
-impl Region {
-    fn end(self) -> usize {
-        self.offset + self.len * self.dtype.bytes()
-    }
-
-    fn check(self, size: usize) {
-        assert!(self.end() <= size, "a value ends at byte {} of {size}", self.end());
-        assert!(self.offset.is_multiple_of(self.dtype.bytes()), "a value begins between two elements");
-    }
-}
-
-/// Reads from an arena in which one region is being written.
-#[derive(Debug)]
-pub(crate) struct Reader<'a> {
-    base: *const u8,
-    size: usize,
-    written: (usize, usize),
-    arena: PhantomData<&'a Arena>,
-}
-
 impl Arena {
-    /// Makes room for `bytes`. What lay in it stays.
+    /// Makes room for `bytes`. What lay in it stays, elsewhere perhaps.
     pub fn reserve(&mut self, bytes: usize) {
         let lines = bytes.div_ceil(ALIGNMENT);
         if lines > self.lines.len() {
@@ -65,58 +34,53 @@ impl Arena {
         self.lines.len() * ALIGNMENT
     }
 
-    /// A value for reading.
-    pub fn read(&self, region: Region) -> Slice<'_> {
-        let reader = Reader {
-            base: self.lines.as_ptr().cast(),
-            size: self.bytes(),
-            written: (0, 0),
-            arena: PhantomData,
-        };
-        reader.read(region)
+    /// A value for reading: `len` elements from byte `offset` on.
+    ///
+    /// # Panics
+    /// If it does not lie within the arena, or begins between two elements.
+    pub fn read(&self, offset: usize, len: usize, dtype: DType) -> Slice<'_> {
+        let end = offset + len * dtype.bytes();
+        assert!(end <= self.bytes(), "a value ends at byte {end} of {}", self.bytes());
+        assert!(offset.is_multiple_of(dtype.bytes()), "a value begins between two elements");
+        let base: *const u8 = self.lines.as_ptr().cast();
+        // SAFETY: the region lies within the initialised lines and is aligned, both checked above, and the
+        // arena is borrowed for as long as the slice lives.
+        unsafe { slice(base.add(offset), len, dtype) }
     }
 
-    /// One value for writing, and a reader for any others.
-    pub fn open(&mut self, region: Region) -> (SliceMut<'_>, Reader<'_>) {
-        let size = self.bytes();
-        region.check(size);
-        let base: *mut u8 = self.lines.as_mut_ptr().cast();
-        let reader = Reader { base, size, written: (region.offset, region.end()), arena: PhantomData };
-        // SAFETY: the region lies within the lines and begins at a multiple of the element's size from
-        // an address that is a multiple of 64, both checked above. Every byte was initialised by
-        // `reserve`, and every pattern of bits is a value of these types. The arena is borrowed mutably
-        // for as long as the slice lives; the only other access in that time is through the reader,
-        // which refuses regions that overlap this one.
-        let slice = unsafe {
-            let start = base.add(region.offset);
-            match region.dtype {
-                DType::F32 => SliceMut::F32(std::slice::from_raw_parts_mut(start.cast(), region.len)),
-                DType::F64 => SliceMut::F64(std::slice::from_raw_parts_mut(start.cast(), region.len)),
-                DType::I32 => SliceMut::I32(std::slice::from_raw_parts_mut(start.cast(), region.len)),
-            }
-        };
-        (slice, reader)
+    /// Where the arena begins, for a plan that is being run.
+    pub fn start(&mut self) -> *mut u8 {
+        self.lines.as_mut_ptr().cast()
     }
 }
 
-impl<'a> Reader<'a> {
-    /// A value for reading.
-    ///
-    /// # Panics
-    /// If it overlaps the one that is being written.
-    pub fn read(&self, region: Region) -> Slice<'a> {
-        region.check(self.size);
-        let apart = region.end() <= self.written.0 || self.written.1 <= region.offset;
-        assert!(apart || region.len == 0, "a plan reads {region:?} while it writes {:?}", self.written);
-        // SAFETY: as in `open`, the region lies within initialised memory and is aligned; it does not
-        // overlap the region that is being written, and the arena stays borrowed for 'a.
-        unsafe {
-            let start = self.base.add(region.offset);
-            match region.dtype {
-                DType::F32 => Slice::F32(std::slice::from_raw_parts(start.cast(), region.len)),
-                DType::F64 => Slice::F64(std::slice::from_raw_parts(start.cast(), region.len)),
-                DType::I32 => Slice::I32(std::slice::from_raw_parts(start.cast(), region.len)),
-            }
+/// Elements for reading.
+///
+/// # Safety
+/// From `start` on there must be `len` initialised elements of the type, aligned, that nothing writes for `'a`.
+pub(super) unsafe fn slice<'a>(start: *const u8, len: usize, dtype: DType) -> Slice<'a> {
+    // SAFETY: what the caller has promised.
+    unsafe {
+        match dtype {
+            DType::F32 => Slice::F32(std::slice::from_raw_parts(start.cast(), len)),
+            DType::F64 => Slice::F64(std::slice::from_raw_parts(start.cast(), len)),
+            DType::I32 => Slice::I32(std::slice::from_raw_parts(start.cast(), len)),
+        }
+    }
+}
+
+/// Elements for writing.
+///
+/// # Safety
+/// From `start` on there must be `len` initialised elements of the type, aligned, that nothing else reads or
+/// writes for `'a`.
+pub(super) unsafe fn slice_mut<'a>(start: *mut u8, len: usize, dtype: DType) -> SliceMut<'a> {
+    // SAFETY: what the caller has promised.
+    unsafe {
+        match dtype {
+            DType::F32 => SliceMut::F32(std::slice::from_raw_parts_mut(start.cast(), len)),
+            DType::F64 => SliceMut::F64(std::slice::from_raw_parts_mut(start.cast(), len)),
+            DType::I32 => SliceMut::I32(std::slice::from_raw_parts_mut(start.cast(), len)),
         }
     }
 }
@@ -125,34 +89,22 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn region(offset: usize, len: usize, dtype: DType) -> Region {
-        Region { offset, len, dtype }
-    }
-
     #[test]
-    fn one_region_is_written_while_others_are_read() {
+    fn what_was_written_is_read() {
         let mut arena = Arena::default();
-        arena.reserve(256);
-        arena.open(region(0, 4, DType::F32)).0.copy_from(Slice::F32(&[1.0, 2.0, 3.0, 4.0]));
-        let (mut out, reader) = arena.open(region(64, 4, DType::F32));
-        out.copy_from(reader.read(region(0, 4, DType::F32)));
-        assert_eq!(arena.read(region(64, 4, DType::F32)).typed::<f32>(), [1.0, 2.0, 3.0, 4.0]);
+        arena.reserve(100);
+        assert_eq!(arena.bytes(), 128);
+        // SAFETY: the 16 bytes from 64 on lie within the arena, and nothing else uses them.
+        let mut out = unsafe { slice_mut(arena.start().add(64), 4, DType::F32) };
+        out.copy_from(Slice::F32(&[1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(arena.read(64, 4, DType::F32).typed::<f32>(), [1.0, 2.0, 3.0, 4.0]);
     }
 
     #[test]
-    #[should_panic(expected = "while it writes")]
-    fn an_overlap_is_refused() {
-        let mut arena = Arena::default();
-        arena.reserve(256);
-        let (_out, reader) = arena.open(region(64, 16, DType::F32));
-        reader.read(region(0, 17, DType::F32));
-    }
-
-    #[test]
-    #[should_panic(expected = "a value ends at byte 264 of 256")]
+    #[should_panic(expected = "a value ends at byte 136 of 128")]
     fn the_end_is_guarded() {
         let mut arena = Arena::default();
-        arena.reserve(256);
-        arena.read(region(256, 1, DType::F64));
+        arena.reserve(128);
+        arena.read(128, 1, DType::F64);
     }
 }

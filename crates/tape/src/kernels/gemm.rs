@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::Threads;
 use crate::dtype::Real;
 use crate::ops::{Dot, ProductSize};
 
@@ -40,11 +41,11 @@ enum Before {
 }
 
 /// `out = left · right` for every product of the batch.
-pub(crate) fn product<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T]) {
+pub(crate) fn product<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T], threads: Threads) {
     if size.k == 0 {
         return out.fill(T::zero());
     }
-    products(dot, size, left, right, out, Before::Overwritten);
+    products(dot, size, left, right, out, Before::Overwritten, threads);
 }
 
 /// `out += left · right`, of matrices (m, k) and (k, n), by the kernel that the engine multiplies with.
@@ -74,11 +75,11 @@ pub fn add_product<T: Real>(dot: Dot, [m, k, n]: [usize; 3], left: &[T], right: 
         "slices of {lengths:?} elements do not hold matrices ({m}, {k}), ({k}, {n}) and ({m}, {n})"
     );
     if k > 0 {
-        products(dot, ProductSize { batch: 1, m, k, n }, left, right, out, Before::Kept);
+        products(dot, ProductSize { batch: 1, m, k, n }, left, right, out, Before::Kept, Threads::All);
     }
 }
 
-fn products<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T], before: Before) {
+fn products<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T], before: Before, threads: Threads) {
     let ProductSize { batch, m, k, n } = size;
     assert_eq!(out.len(), batch * m * n);
     if out.is_empty() {
@@ -89,7 +90,7 @@ fn products<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: 
         let right = Matrix::new(&right[p * k * n..][..k * n], k, n, dot.transpose_right);
         let block =
             |(index, out): (usize, &mut [T])| serial(index * BLOCK_ROWS, out, left, right, [k, n], before);
-        if m * n * k < SERIAL_BELOW {
+        if threads == Threads::One || m * n * k < SERIAL_BELOW {
             out.chunks_mut(BLOCK_ROWS * n).enumerate().for_each(block);
         } else {
             out.par_chunks_mut(BLOCK_ROWS * n).enumerate().for_each(block);
@@ -154,7 +155,7 @@ mod tests {
                 };
                 let (left, right) = (spread(m * k, 0.618), spread(k * n, 0.755));
                 let (mut out, mut sum) = (vec![f64::NAN; m * n], vec![3.0; m * n]);
-                product(dot, ProductSize { batch: 1, m, k, n }, &left, &right, &mut out);
+                product(dot, ProductSize { batch: 1, m, k, n }, &left, &right, &mut out, Threads::All);
                 add_product(dot, [m, k, n], &left, &right, &mut sum);
                 for i in 0..m {
                     for j in 0..n {

@@ -3,6 +3,7 @@
 
 pub(crate) mod arena;
 mod gemm;
+pub(crate) mod machine;
 mod math;
 mod pointwise;
 mod simd;
@@ -13,12 +14,21 @@ pub use gemm::add_product;
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
 
+/// Who computes something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Threads {
+    /// The calling thread.
+    One,
+    /// All threads of the present pool, where it pays.
+    All,
+}
+
 /// Evaluates an operation by its fastest kernel.
-pub(crate) fn run(op: &Op, mut io: Io<'_>) -> Result<(), String> {
+pub(crate) fn run(op: &Op, mut io: Io<'_>, threads: Threads) -> Result<(), String> {
     match op {
         Op::Dot(dot) => {
-            let size = dot.size(&io.inputs[0].shape, io.shape);
-            with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out()));
+            let size = dot.size(io.inputs[0].shape, io.shape);
+            with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out(), threads));
             Ok(())
         }
         Op::Unary(op) => {

@@ -75,7 +75,7 @@ pub struct Meta<'a> {
 #[derive(Clone, Debug)]
 pub struct Value<'a> {
     /// The extents, all of them numbers.
-    pub shape: Shape,
+    pub shape: &'a Shape,
     /// The elements in row-major order.
     pub data: crate::tensor::Slice<'a>,
 }
@@ -159,6 +159,13 @@ pub trait Rule {
     /// Records the gradients with respect to the operands. Touches no element. A gradient may have the
     /// shape of the result where an operand was broadcast: the sweep sums over what was repeated.
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t>;
+
+    /// Where the result lies within the first operand, in elements, if it is some of its elements in the same
+    /// order and side by side, and so needs no place of its own.
+    fn view(&self, operands: &[Meta<'_>]) -> Option<usize> {
+        let _ = operands;
+        (self.kind() == Kind::View).then_some(0)
+    }
 
     /// Whether each row of the result depends on the same row of the operands alone, where the rows of
     /// a scan step are the leading axis of the result and of the operands that have rows. By default what

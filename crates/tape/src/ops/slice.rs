@@ -76,6 +76,14 @@ impl Rule for Slice {
         true
     }
 
+    // Entries of the outermost axis lie side by side.
+    fn view(&self, operands: &[Meta<'_>]) -> Option<usize> {
+        let (axis, shape) = (usize::from(self.axis), operands[0].shape);
+        let outermost = shape.dims()[..axis].iter().all(|dim| *dim == 1) && !shape.has_rows();
+        let inner: usize = shape.dims()[axis + 1..].iter().map(|dim| dim.at(0)).product();
+        outermost.then(|| self.start as usize * inner)
+    }
+
     // Its shape rule leaves the rows of a step in their place, or refuses them.
     fn row_wise(&self, _: &[Meta<'_>]) -> bool {
         true

@@ -167,7 +167,7 @@ impl<'a> Lift<'a> {
             let rows = match class {
                 Class::Constant if node.shape.has_rows() => continue,
                 Class::Constant => None,
-                _ if !self.maps_rows(node) => continue,
+                _ if !self.scan.maps_rows(node) => continue,
                 Class::Rows => Some(self.scan.packing.sequences()),
                 Class::Sequence => Some(self.scan.packing.total()),
             };
@@ -180,16 +180,6 @@ impl<'a> Lift<'a> {
                 self.before.insert(id, (place, class));
             }
         }
-    }
-
-    /// Whether a node treats each row of the step by itself.
-    fn maps_rows(&self, node: &Node) -> bool {
-        let operands: Vec<_> = node.inputs.iter().map(|input| self.scan.body.node(*input).meta()).collect();
-        node.shape.has_only_leading_rows()
-            && operands
-                .iter()
-                .all(|operand| !operand.shape.has_rows() || operand.shape.has_only_leading_rows())
-            && node.op.rule().is_some_and(|rule| rule.row_wise(&operands))
     }
 
     /// How a wanted part can be had after the loop.
@@ -208,7 +198,7 @@ impl<'a> Lift<'a> {
         let varies: SmallVec<[bool; 4]> = node.inputs.iter().map(|input| constant(input).is_none()).collect();
         let varying = varies.iter().filter(|varies| **varies).count();
         let sources: Option<Vec<Source>> = match part {
-            Part::Stacked(_) if self.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
+            Part::Stacked(_) if self.scan.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
                 node.inputs.iter().map(|input| constant(input).or_else(|| rows_of(input))).collect()
             }
             Part::Summed(_) if node.shape.has_rows() => None,

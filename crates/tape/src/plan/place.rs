@@ -1,107 +1,126 @@
 //! Gives every value of a program its place in the arena.
+//!
+//! A value lies from the instruction that computes it to the last one that reads it. Besides:
+//!
+//! - a view (a reshape, a range of the outermost axis) lies in its operand;
+//! - what a loop stacks is written by the step into the rows where it belongs, without a copy;
+//! - the next value of a state is written over the present one where nothing reads that any more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::allocator::Allocator;
-use super::{Block, Carried, Home, Instruction, Loop, Operand, Work, Yield};
+use super::share::is_shareable;
+use super::{Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Share, Work, Yield};
 use crate::graph::{Node, NodeId};
-use crate::ops::{Kind, Op, Part};
+use crate::ops::{Meta, Op, Part};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
 use crate::shape::{Dim, Shape};
 
-/// Places a program; `step` says of the body of which scan it is and how many rows its largest step has.
-pub(super) fn place(program: &Program, step: Option<(&Scan, usize)>) -> Block {
-    let owners = owners(program);
-    let mut placer = Placer {
-        program,
-        rows: step.map_or(0, |(_, rows)| rows),
-        last_use: last_uses(program, &owners),
-        owners,
-        homes: vec![None; program.graph.nodes.len()],
-        allocator: Allocator::default(),
-        instructions: Vec::new(),
-    };
+/// Places a program.
+pub(super) fn place(program: &Program) -> Block {
+    let mut placer = Placer::new(program, 0, &program.outputs, HashMap::new());
     placer.run();
-    let results = match step {
-        None => placer.owned_results(|_, home| matches!(home, Home::Input(_))),
-        // The next value of one state may be the present value of another, which is overwritten first.
-        Some((scan, _)) => {
-            let is_next = |index: usize| scan.next.contains(&program.outputs[index]);
-            let is_state =
-                |home| matches!(home, Home::Input(slot) if scan.roles[slot as usize] == Role::State);
-            placer.owned_results(|index, home| is_next(index) && is_state(home))
-        }
+    let result = |output: &NodeId| match placer.operand(*output) {
+        value if matches!(value.home, Home::Given(..)) => placer.moved(*output),
+        value => value,
     };
+    let results = program.outputs.iter().map(result).collect();
     Block { instructions: placer.instructions, bytes: placer.allocator.peak(), results }
 }
 
 struct Placer<'a> {
     program: &'a Program,
+    /// The rows of the largest step.
     rows: usize,
-    owners: Vec<NodeId>,
+    views: Vec<View>,
     last_use: Vec<usize>,
     homes: Vec<Option<Home>>,
+    /// Values whose place is not of the block's own part of the arena.
+    pinned: HashMap<NodeId, Home>,
     allocator: Allocator,
     instructions: Vec<Instruction>,
 }
 
+/// The node in whose place another lies, and from which byte on.
+#[derive(Clone, Copy)]
+struct View {
+    owner: NodeId,
+    bytes: usize,
+}
+
 /// For each node the one whose place it shares: a view its operand's, a part that of the first node for
-/// the same part.
-fn owners(program: &Program) -> Vec<NodeId> {
+/// the same part, all others their own.
+fn views(program: &Program) -> Vec<View> {
     let mut first_parts: HashMap<(NodeId, Part), NodeId> = HashMap::new();
-    let mut owners: Vec<NodeId> = Vec::with_capacity(program.graph.nodes.len());
+    let mut views: Vec<View> = Vec::with_capacity(program.graph.nodes.len());
     for (id, node) in program.graph.iter() {
-        owners.push(match &node.op {
-            Op::Part(part) => *first_parts.entry((node.inputs[0], *part)).or_insert(id),
-            op if op.kind() == Kind::View => owners[node.inputs[0].index()],
-            _ => id,
+        let own = View { owner: id, bytes: 0 };
+        views.push(match &node.op {
+            Op::Part(part) => {
+                let owner = *first_parts.entry((node.inputs[0], *part)).or_insert(id);
+                View { owner, bytes: 0 }
+            }
+            op => match starts_at(program, op, node) {
+                Some(elements) => {
+                    let source = views[node.inputs[0].index()];
+                    View { bytes: source.bytes + elements * node.dtype.bytes(), ..source }
+                }
+                None => own,
+            },
         });
     }
-    owners
+    views
 }
 
-/// For each node that owns a place, the last node that reads it.
-fn last_uses(program: &Program, owners: &[NodeId]) -> Vec<usize> {
-    let mut last: Vec<usize> = (0..program.graph.nodes.len()).collect();
-    for (id, node) in program.graph.iter() {
-        // A value lives at least until the last node that shares its place.
-        for shared in node.inputs.iter().chain([&id]) {
-            last[owners[shared.index()].index()] = id.index();
-        }
-    }
-    for output in &program.outputs {
-        last[owners[output.index()].index()] = usize::MAX;
-    }
-    last
+/// Where in its operand a view begins, in elements.
+fn starts_at(program: &Program, op: &Op, node: &Node) -> Option<usize> {
+    let operands: SmallVec<[Meta<'_>; 4]> =
+        node.inputs.iter().map(|input| program.graph.node(*input).meta()).collect();
+    op.rule()?.view(&operands)
 }
 
-impl Placer<'_> {
+impl<'a> Placer<'a> {
+    fn new(program: &'a Program, rows: usize, kept: &[NodeId], pinned: HashMap<NodeId, Home>) -> Self {
+        let views = views(program);
+        let last_use = last_uses(program, &views, kept);
+        let homes = vec![None; program.graph.nodes.len()];
+        let (allocator, instructions) = (Allocator::default(), Vec::new());
+        Placer { program, rows, views, last_use, homes, pinned, allocator, instructions }
+    }
+
     fn run(&mut self) {
         let parts = self.program.parts();
         let is_part = |(id, node): (NodeId, &Node)| match node.op {
-            Op::Part(part) => Some(((node.inputs[0], part), self.owners[id.index()])),
+            Op::Part(part) => Some(((node.inputs[0], part), self.views[id.index()].owner)),
             _ => None,
         };
         // Parts lie where their scan has put them, and live as long as their own users say.
         let part_nodes: HashMap<(NodeId, Part), NodeId> =
             self.program.graph.iter().filter_map(is_part).collect();
         for (id, node) in self.program.graph.iter() {
+            let view = self.views[id.index()];
             match &node.op {
-                Op::Input(slot) => self.homes[id.index()] = Some(Home::Input(*slot)),
+                Op::Input(slot) => self.homes[id.index()] = Some(Home::Given(*slot, 0)),
                 Op::Scan(scan) => {
                     let parts = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
                     self.place_loop(node, scan, parts, |part| part_nodes.get(&(id, part)).copied());
                 }
-                op if matches!(op, Op::Part(_)) || op.kind() == Kind::View => {
-                    self.homes[id.index()] = self.homes[self.owners[id.index()].index()];
+                op if view.owner != id || matches!(op, Op::Part(_)) => {
+                    let owner = self.homes[view.owner.index()].expect("operands are placed before their users");
+                    self.homes[id.index()] = Some(owner.plus(view.bytes));
                 }
                 op => {
-                    let home = Home::Arena(self.allocator.take(self.bytes(&node.shape, node)));
+                    let home = match self.pinned.get(&id) {
+                        Some(home) => *home,
+                        None => Home::Arena(self.allocator.take(self.bytes(&node.shape, node))),
+                    };
                     self.homes[id.index()] = Some(home);
                     let result = self.operand(id);
-                    self.push(node, Work::Apply(op.clone(), result));
+                    self.push(node, [result].into_iter().collect(), Work::Apply(op.clone()));
                 }
             }
             self.release(id, node);
@@ -115,10 +134,8 @@ impl Placer<'_> {
         parts: &[Part],
         node_of: impl Fn(Part) -> Option<NodeId>,
     ) {
-        let wanted = scan.wanted(parts.iter().copied());
-        let result_of = |node: NodeId| wanted.iter().position(|id| *id == node).expect("a wanted node");
         let mut temporary = Vec::new();
-        let states: Vec<Carried> = scan
+        let states: Vec<(usize, Operand)> = scan
             .states()
             .enumerate()
             .map(|(number, initial)| {
@@ -129,75 +146,71 @@ impl Placer<'_> {
                     Some(part) => self.homes[part.index()] = Some(Home::Arena(offset)),
                     None => temporary.push((offset, bytes)),
                 }
-                let home = Home::Arena(offset);
-                let present = Operand { home, shape: outer.shape.clone(), dtype: outer.dtype };
-                Carried { initial, present, next: result_of(scan.next[number]) }
+                let present =
+                    Operand { home: Home::Arena(offset), shape: outer.shape.clone(), dtype: outer.dtype };
+                (initial, present)
             })
             .collect();
-        let mut yields = Vec::new();
+        let mut totals = Vec::new();
         for part in parts {
-            let (Part::Stacked(body_node) | Part::Summed(body_node)) = part else { continue };
+            let (Part::Stacked(value) | Part::Summed(value)) = part else { continue };
             let part_node = node_of(*part).expect("the part was found at its node");
             let outer = self.program.graph.node(part_node);
             let home = Home::Arena(self.allocator.take(self.bytes(&outer.shape, outer)));
             self.homes[part_node.index()] = Some(home);
             let total = Operand { home, shape: outer.shape.clone(), dtype: outer.dtype };
-            let summed = matches!(part, Part::Summed(_));
-            yields.push(Yield { result: result_of(*body_node), total, summed });
+            totals.push(Total { value: *value, total, summed: matches!(part, Part::Summed(_)) });
         }
         let rows = if scan.rows == Dim::ROWS {
             (0..scan.packing.steps()).map(|t| scan.packing.running(t, self.rows)).max().unwrap_or(0)
         } else {
             self.rows
         };
-        let body = Program { graph: scan.body.clone(), outputs: wanted };
-        let body = place(&body, Some((scan, rows)));
-        let base = self.allocator.take(body.bytes);
-        temporary.push((base, body.bytes));
-        let inner = Loop { scan: Arc::clone(scan), body, base, states, yields };
-        self.push(node, Work::Loop(Box::new(inner)));
+        let program = Program { graph: scan.body.clone(), outputs: scan.wanted(parts.iter().copied()) };
+        let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
+        let mut inner = LoopPlacer { scan, program: &program, rows }.place(operands, states, totals);
+        inner.shareable = is_shareable(scan, parts);
+        inner.work = work(&inner);
+        inner.base = self.allocator.take(inner.body.bytes);
+        temporary.push((inner.base, inner.body.bytes));
+        self.push(node, SmallVec::new(), Work::Loop(Box::new(inner)));
         temporary.into_iter().for_each(|(start, bytes)| self.allocator.give_back(start, bytes));
     }
 
     /// Gives back what is needed for the last time by a node.
     fn release(&mut self, id: NodeId, node: &Node) {
-        let owner = |id: &NodeId| self.owners[id.index()];
-        let mut dead: Vec<NodeId> = node.inputs.iter().chain([&id]).map(owner).collect();
+        let owner = |id: &NodeId| self.views[id.index()].owner;
+        let mut dead: SmallVec<[NodeId; 8]> = node.inputs.iter().chain([&id]).map(owner).collect();
         dead.sort_unstable();
         dead.dedup();
         dead.retain(|owner| self.last_use[owner.index()] == id.index());
         for owner in dead {
-            if let Some(Home::Arena(offset)) = self.homes[owner.index()] {
+            let own = !self.pinned.contains_key(&owner);
+            if let Some(Home::Arena(offset)) = self.homes[owner.index()].filter(|_| own) {
                 let value = self.program.graph.node(owner);
                 self.allocator.give_back(offset, self.bytes(&value.shape, value));
             }
         }
     }
 
-    /// The places of the wanted values, those copied first that must not stay where they are.
-    fn owned_results(&mut self, must_move: impl Fn(usize, Home) -> bool) -> Vec<Operand> {
-        let outputs = self.program.outputs.clone();
-        let owned = |(index, id): (usize, NodeId)| {
-            let operand = self.operand(id);
-            if !must_move(index, operand.home) {
-                return operand;
-            }
-            let node = self.program.graph.node(id);
-            let home = Home::Arena(self.allocator.take(self.bytes(&node.shape, node)));
-            let result = Operand { home, ..operand.clone() };
-            self.instructions.push(Instruction {
-                location: node.location,
-                operands: [operand].into_iter().collect(),
-                work: Work::Copy(result.clone()),
-            });
-            result
-        };
-        outputs.into_iter().enumerate().map(owned).collect()
+    /// The place of a value that must not lie in what is given: it is copied out of it.
+    fn moved(&mut self, id: NodeId) -> Operand {
+        let node = self.program.graph.node(id);
+        let home = Home::Arena(self.allocator.take(self.bytes(&node.shape, node)));
+        let value = self.operand(id);
+        let result = Operand { home, ..value.clone() };
+        self.instructions.push(Instruction {
+            location: node.location,
+            operands: [value].into_iter().collect(),
+            results: [result.clone()].into_iter().collect(),
+            work: Work::Copy,
+        });
+        result
     }
 
-    fn push(&mut self, node: &Node, work: Work) {
+    fn push(&mut self, node: &Node, results: SmallVec<[Operand; 1]>, work: Work) {
         let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
-        self.instructions.push(Instruction { location: node.location, operands, work });
+        self.instructions.push(Instruction { location: node.location, operands, results, work });
     }
 
     fn operand(&self, id: NodeId) -> Operand {
@@ -208,5 +221,137 @@ impl Placer<'_> {
 
     fn bytes(&self, shape: &Shape, node: &Node) -> usize {
         shape.elements().at(self.rows) * node.dtype.bytes()
+    }
+}
+
+/// The multiplications of the products of all steps together.
+fn work(inner: &Loop) -> u64 {
+    let rows: usize = (0..inner.scan.packing.steps()).map(|t| inner.scan.packing.running(t, 1)).sum();
+    let product = |one: &Instruction| match &one.work {
+        Work::Apply(Op::Dot(dot)) => {
+            let size = dot.size(&one.operands[0].shape.at(1), &one.results[0].shape.at(1));
+            (size.batch * size.m * size.k * size.n) as u64
+        }
+        _ => 0,
+    };
+    inner.body.instructions.iter().map(product).sum::<u64>() * rows as u64
+}
+
+/// For each node that owns a place, the last node that reads it; those of `kept` are read after the end.
+fn last_uses(program: &Program, views: &[View], kept: &[NodeId]) -> Vec<usize> {
+    let mut last: Vec<usize> = (0..program.graph.nodes.len()).collect();
+    for (id, node) in program.graph.iter() {
+        // A value lives at least until the last node that shares its place.
+        for shared in node.inputs.iter().chain([&id]) {
+            last[views[shared.index()].owner.index()] = id.index();
+        }
+    }
+    for id in kept {
+        last[views[id.index()].owner.index()] = usize::MAX;
+    }
+    last
+}
+
+/// What is collected from a value of the body.
+struct Total {
+    value: NodeId,
+    total: Operand,
+    summed: bool,
+}
+
+/// Places the body of a loop and says how it is fed and what becomes of its values.
+struct LoopPlacer<'a> {
+    scan: &'a Arc<Scan>,
+    /// The body with the values that are wanted of it.
+    program: &'a Program,
+    rows: usize,
+}
+
+impl LoopPlacer<'_> {
+    fn place(
+        &self,
+        operands: Vec<Operand>,
+        states: Vec<(usize, Operand)>,
+        totals: Vec<Total>,
+    ) -> Loop {
+        let (scan, program) = (self.scan, self.program);
+        let views = views(program);
+        let owner = |id: NodeId| views[id.index()].owner;
+        // The present value of a state is stacked before the step, and so is not read after it.
+        let stacked_before = |one: &Total| !one.summed && self.is_state(owner(one.value));
+        let after = totals.iter().filter(|one| !stacked_before(one)).map(|one| one.value);
+        let kept: Vec<NodeId> = scan.next.iter().copied().chain(after).collect();
+        let last_use = last_uses(program, &views, &kept);
+
+        let mut feeds: Vec<Feed> = Vec::new();
+        let mut present = states.iter();
+        for (role, operand) in scan.roles.iter().zip(operands) {
+            let (from, share) = match role {
+                Role::State => (present.next().map_or(operand, |(_, state)| state.clone()), Share::Running),
+                Role::Rows => (operand, Share::Running),
+                Role::Sequence => (operand, Share::Step),
+                Role::Constant => (operand, Share::Whole),
+            };
+            feeds.push(Feed { from, share });
+        }
+        let mut pinned: HashMap<NodeId, Home> = HashMap::new();
+        // Of what is carried on, nothing may be overwritten before all of it has moved.
+        let carried_on: HashSet<NodeId> = scan.next.iter().map(|next| owner(*next)).collect();
+        for (slot, next) in scan.states().zip(&scan.next) {
+            let input = scan.body.inputs[slot];
+            let read_no_more = last_use[input.index()] < next.index() && !carried_on.contains(&input);
+            if read_no_more && self.is_computed(*next, &views) && !pinned.contains_key(next) {
+                pinned.insert(*next, Home::Given(slot as u32, 0));
+            }
+        }
+        let mut yields = Vec::new();
+        for one in totals {
+            let how = match one.summed {
+                true => Collect::Summed,
+                false if stacked_before(&one) => Collect::StackedBefore,
+                false if self.is_computed(one.value, &views) && !pinned.contains_key(&one.value) => {
+                    pinned.insert(one.value, Home::Given(feeds.len() as u32, 0));
+                    feeds.push(Feed { from: one.total, share: Share::Step });
+                    continue;
+                }
+                false => Collect::Stacked,
+            };
+            yields.push((one.value, one.total, how));
+        }
+
+        let mut placer = Placer::new(program, self.rows, &kept, pinned);
+        placer.run();
+        let next = |(slot, next): (usize, &NodeId)| match placer.operand(*next) {
+            value if value.home == Home::Given(slot as u32, 0) => None,
+            // The next value of one state may be the present value of another, which is overwritten first.
+            _ if self.is_state(owner(*next)) => Some(placer.moved(*next)),
+            value => Some(value),
+        };
+        let next: Vec<Option<Operand>> = scan.states().zip(&scan.next).map(next).collect();
+        let states = states
+            .into_iter()
+            .zip(next)
+            .map(|((initial, present), next)| Carried { initial, present, next })
+            .collect();
+        let yields = yields
+            .into_iter()
+            .map(|(value, total, how)| Yield { value: placer.operand(value), total, how })
+            .collect();
+        let body = Block {
+            instructions: placer.instructions,
+            bytes: placer.allocator.peak(),
+            results: Vec::new(),
+        };
+        Loop { scan: Arc::clone(scan), body, base: 0, shareable: false, work: 0, feeds, states, yields }
+    }
+
+    fn is_state(&self, id: NodeId) -> bool {
+        matches!(self.program.graph.node(id).op, Op::Input(slot) if self.scan.roles[slot as usize] == Role::State)
+    }
+
+    /// Whether an instruction of the body writes a value, so that it may write it elsewhere.
+    fn is_computed(&self, id: NodeId, views: &[View]) -> bool {
+        let structure = matches!(self.program.graph.node(id).op, Op::Input(_) | Op::Scan(_) | Op::Part(_));
+        views[id.index()].owner == id && !structure
     }
 }

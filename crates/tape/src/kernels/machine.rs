@@ -1,0 +1,259 @@
+//! Carries out the instructions of a plan on the memory that the plan has laid out.
+//!
+//! A block's values are found from two places: the beginning of its part of the arena, and the beginnings of
+//! what it is given from outside. In a loop the second change from step to step, and that is all that a step
+//! costs beside its instructions. Where the rows of a loop do not depend on one another, they are shared out:
+//! each thread runs all steps for its own rows, with a part of the arena of its own for what does not outlast
+//! a step, and meets the others only at the end.
+#![allow(unsafe_code, reason = "a plan's values are bytes of one arena, found by offsets")]
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::arena::{Arena, slice, slice_mut};
+use super::{Threads, run};
+use crate::error::RunError;
+use crate::ops::{Io, Op, Value};
+use crate::plan::{Block, Collect, Home, Instruction, Loop, Operand, Plan, Share, Work};
+use crate::shape::{Dim, Shape};
+use crate::tensor::Tensor;
+
+/// Loops of fewer multiplications than this are not worth a second thread.
+const SERIAL_BELOW: u64 = 2_000_000;
+
+/// The memory that plans run in.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    pub arena: Arena,
+    /// For the bodies of shared loops, one for each thread beyond the first.
+    apart: Vec<Arena>,
+    /// The beginnings of the program's inputs; kept so that no run has to make room for them.
+    given: Vec<Start>,
+}
+
+/// The first byte of a value. Threads share it: which bytes each writes is the plan's to see to.
+#[derive(Clone, Copy, Debug)]
+struct Start(*mut u8);
+
+// SAFETY: a `Start` is only a number; what may be done with it is argued where it is used.
+unsafe impl Send for Start {}
+// SAFETY: as above.
+unsafe impl Sync for Start {}
+
+/// What a block is run with.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    /// Where the block's part of the arena begins.
+    base: Start,
+    /// Where what is given from outside begins.
+    given: &'a [Start],
+    /// The rows of the step, if the block is the body of a scan.
+    rows: usize,
+    threads: Threads,
+}
+
+impl Frame<'_> {
+    fn start(&self, home: Home) -> *mut u8 {
+        // SAFETY: the plan's offsets lie within what it has reserved, and within what is given.
+        unsafe {
+            match home {
+                Home::Given(slot, offset) => self.given[slot as usize].0.add(offset),
+                Home::Arena(offset) => self.base.0.add(offset),
+            }
+        }
+    }
+
+    fn bytes(&self, operand: &Operand) -> usize {
+        operand.shape.elements().at(self.rows) * operand.dtype.bytes()
+    }
+}
+
+impl Machine {
+    /// Runs a plan on the inputs of a program. Results lie in the arena where the plan says.
+    pub fn run(&mut self, plan: &Plan, inputs: &[Tensor], threads: Threads) -> Result<(), RunError> {
+        self.arena.reserve(plan.bytes());
+        let start = |input: &Tensor| Start(input.slice().start().cast_mut());
+        self.given.clear();
+        self.given.extend(inputs.iter().map(start));
+        let base = Start(self.arena.start());
+        let frame = Frame { base, given: &self.given, rows: 0, threads };
+        run_block(&plan.block, &frame, &mut self.apart)
+    }
+
+    /// The bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        self.arena.bytes() + self.apart.iter().map(Arena::bytes).sum::<usize>()
+    }
+}
+
+fn run_block(block: &Block, frame: &Frame<'_>, apart: &mut Vec<Arena>) -> Result<(), RunError> {
+    for instruction in &block.instructions {
+        match &instruction.work {
+            Work::Apply(op) => apply(op, instruction, frame)?,
+            Work::Copy => {
+                let (from, to) = (&instruction.operands[0], &instruction.results[0]);
+                copy(frame.start(from.home), frame.start(to.home), frame.bytes(from));
+            }
+            Work::Loop(inner) => run_loop(inner, instruction, frame, apart)?,
+        }
+    }
+    Ok(())
+}
+
+fn apply(op: &Op, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), RunError> {
+    let result = &instruction.results[0];
+    // Only shapes with the rows of a step differ from those of the plan.
+    let at = |operand: &Operand| operand.shape.has_rows().then(|| operand.shape.at(frame.rows));
+    let stepped: SmallVec<[Option<Shape>; 4]> = instruction.operands.iter().map(at).collect();
+    let stepped_result = at(result);
+    let shape = stepped_result.as_ref().unwrap_or(&result.shape);
+    // SAFETY: the plan gives each value that lives at the same time bytes of its own, and those of the result
+    // are no operand's; what is given lies outside the arena. Where threads share the rows of a loop, each has
+    // a part of the arena of its own, and of what they share each writes only rows of its own.
+    let (values, out) = unsafe {
+        let value = |(operand, stepped): (&Operand, &'_ Option<Shape>)| {
+            let shape: *const Shape = stepped.as_ref().unwrap_or(&operand.shape);
+            Value { shape: &*shape, data: slice(frame.start(operand.home), (*shape).len(), operand.dtype) }
+        };
+        let values: SmallVec<[Value<'_>; 4]> = instruction.operands.iter().zip(&stepped).map(value).collect();
+        (values, slice_mut(frame.start(result.home), shape.len(), result.dtype))
+    };
+    let io = Io { inputs: &values, shape, out };
+    run(op, io, frame.threads).map_err(|reason| RunError {
+        op: op.name().into(),
+        location: instruction.location,
+        reason,
+    })
+}
+
+fn run_loop(
+    inner: &Loop,
+    instruction: &Instruction,
+    frame: &Frame<'_>,
+    apart: &mut Vec<Arena>,
+) -> Result<(), RunError> {
+    for state in &inner.states {
+        let initial = &instruction.operands[state.initial];
+        copy(frame.start(initial.home), frame.start(state.present.home), frame.bytes(initial));
+    }
+    for one in inner.yields.iter().filter(|one| one.how == Collect::Summed) {
+        let len = one.total.shape.elements().at(frame.rows);
+        // SAFETY: as in `apply`: a total has bytes of its own.
+        unsafe { slice_mut(frame.start(one.total.home), len, one.total.dtype) }.clear();
+    }
+    let sequences = inner.scan.packing.sequences().at(frame.rows);
+    let workers = match frame.threads {
+        Threads::All if inner.shareable && inner.work >= SERIAL_BELOW => {
+            rayon::current_num_threads().min(sequences)
+        }
+        _ => 1,
+    };
+    let first = Worker { base: Start(frame.start(Home::Arena(inner.base))), rows: 0..sequences };
+    if workers <= 1 {
+        return first.run(inner, frame, apart);
+    }
+    let bounds = inner.scan.packing.shares(workers);
+    apart.resize_with(apart.len().max(workers - 1), Arena::default);
+    let mut all: SmallVec<[Worker; 16]> = SmallVec::new();
+    all.push(Worker { rows: 0..bounds[0], ..first });
+    for (index, arena) in apart[..workers - 1].iter_mut().enumerate() {
+        arena.reserve(inner.body.bytes);
+        all.push(Worker { base: Start(arena.start()), rows: bounds[index]..bounds[index + 1] });
+    }
+    share(&all, &|worker| {
+        let frame = Frame { threads: Threads::One, ..*frame };
+        worker.run(inner, &frame, &mut Vec::new())
+    })
+}
+
+/// Hands each worker to a thread.
+fn share(
+    workers: &[Worker],
+    run: &(impl Fn(&Worker) -> Result<(), RunError> + Sync),
+) -> Result<(), RunError> {
+    match workers {
+        [] => Ok(()),
+        [worker] => run(worker),
+        _ => {
+            let (left, right) = workers.split_at(workers.len() / 2);
+            let (left, right) = rayon::join(|| share(left, run), || share(right, run));
+            left.and(right)
+        }
+    }
+}
+
+/// Runs all steps of a loop for some of its rows.
+#[derive(Clone)]
+struct Worker {
+    /// Where the body's part of the arena begins.
+    base: Start,
+    /// The sequences whose rows it computes.
+    rows: Range<usize>,
+}
+
+impl Worker {
+    fn run(&self, inner: &Loop, frame: &Frame<'_>, apart: &mut Vec<Arena>) -> Result<(), RunError> {
+        let (scan, outer) = (&inner.scan, frame.rows);
+        // SAFETY: each of these lies within the value that it is a row of.
+        let plus = |start: *mut u8, bytes: usize| Start(unsafe { start.add(bytes) });
+        let first_row = |operand: &Operand, share: Share| match share {
+            Share::Whole => Start(frame.start(operand.home)),
+            Share::Running | Share::Step => {
+                plus(frame.start(operand.home), self.rows.start * operand.row_bytes(outer))
+            }
+        };
+        let starts: SmallVec<[Start; 24]> =
+            inner.feeds.iter().map(|feed| first_row(&feed.from, feed.share)).collect();
+        let mut given = starts.clone();
+        for t in scan.order() {
+            let (running, offset) = (scan.packing.running(t, outer), scan.packing.offset(t, outer));
+            let count = running.min(self.rows.end).saturating_sub(self.rows.start);
+            // Another worker computes what does not depend on rows.
+            if count == 0 && inner.shareable {
+                continue;
+            }
+            for (slot, feed) in inner.feeds.iter().enumerate() {
+                if feed.share == Share::Step {
+                    given[slot] = plus(starts[slot].0, offset * feed.from.row_bytes(outer));
+                }
+            }
+            let rows = if scan.rows == Dim::ROWS { count } else { outer };
+            let step = Frame { base: self.base, given: &given, rows, threads: frame.threads };
+            let collect = |before: bool| {
+                for one in inner.yields.iter().filter(|one| (one.how == Collect::StackedBefore) == before) {
+                    let (from, bytes) = (step.start(one.value.home), step.bytes(&one.value));
+                    if one.how == Collect::Summed {
+                        let by_row = one.value.shape.leads_with_rows();
+                        let share = if by_row { Share::Running } else { Share::Whole };
+                        add(from, first_row(&one.total, share).0, bytes, &one.value);
+                    } else {
+                        let start = first_row(&one.total, Share::Step).0;
+                        copy(from, plus(start, offset * one.total.row_bytes(outer)).0, bytes);
+                    }
+                }
+            };
+            collect(true);
+            run_block(&inner.body, &step, apart)?;
+            collect(false);
+            for state in &inner.states {
+                if let Some(next) = &state.next {
+                    let to = first_row(&state.present, Share::Running);
+                    copy(step.start(next.home), to.0, step.bytes(next));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy(from: *mut u8, to: *mut u8, bytes: usize) {
+    // SAFETY: both lie within the arena or what is given, as the plan says. A value may be copied onto itself.
+    unsafe { std::ptr::copy(from, to, bytes) }
+}
+
+fn add(from: *mut u8, to: *mut u8, bytes: usize, value: &Operand) {
+    let len = bytes / value.dtype.bytes();
+    // SAFETY: as in `apply`: what is collected and its sum have bytes of their own.
+    unsafe { slice_mut(to, len, value.dtype).add_from(slice(from, len, value.dtype)) }
+}
