@@ -14,6 +14,7 @@ use crate::error::RunError;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::{Threads, machine::Machine};
 use crate::plan::{Home, Operand, Plan};
+use crate::profile::{Profile, Roof};
 use crate::program::Program;
 use crate::record::{Tape, Var};
 use crate::tensor::{Slice, Tensor};
@@ -121,6 +122,23 @@ impl Engine {
         self.inputs.clear();
         result?;
         Ok(Run { engine: self, plan })
+    }
+
+    /// Computes values of one tape and measures each instruction: two runs, of which the second is noted.
+    ///
+    /// # Errors
+    /// As for [`Engine::run`].
+    ///
+    /// # Panics
+    /// As for [`Engine::run`].
+    #[track_caller]
+    pub fn profile(&mut self, outputs: &[Var<'_>]) -> Result<Profile, RunError> {
+        self.run(outputs)?;
+        let roof = Roof::measure();
+        self.machine.start_clock();
+        let plan = self.run(outputs).map(|run| Arc::clone(&run.plan));
+        let runs = self.machine.stop_clock();
+        Ok(Profile::new(&*plan?, roof, runs))
     }
 
     /// The plan of a program, made if there is none.

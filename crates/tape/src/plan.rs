@@ -16,11 +16,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
-use crate::ops::{Kind, Op};
+use crate::ops::{Dot, Kind, Op, ProductSize, Rule};
 use crate::passes::{PIPELINE, Pass, run};
 use crate::program::Program;
 use crate::scan::Scan;
-use crate::shape::Shape;
+use crate::shape::{Dim, Elements, Shape};
 
 /// A program ready to be run.
 #[derive(Debug)]
@@ -80,19 +80,91 @@ impl Operand {
 pub(crate) struct Instruction {
     /// The line of the user's program that recorded it.
     pub location: &'static Location<'static>,
+    /// Its place among all instructions of the plan, those of loops after the loop.
+    pub number: usize,
     pub operands: SmallVec<[Operand; 4]>,
     /// Where what it computes goes; a loop says so itself.
     pub results: SmallVec<[Operand; 1]>,
     pub work: Work,
 }
 
+impl Instruction {
+    /// What it does, as dumps and profiles call it.
+    pub fn name(&self) -> String {
+        match &self.work {
+            Work::Apply(op) => format!("{} {}", op.name(), op.attributes()).trim_end().to_string(),
+            Work::Product(product) => {
+                let name = format!("{} {}", product.dot.name(), product.dot.attributes());
+                format!("{}{}", name.trim_end(), if product.packed { " packed" } else { "" })
+            }
+            Work::Pack(product) => format!("pack {}", product.dot.attributes()).trim_end().to_string(),
+            Work::Copy => "copy".into(),
+            Work::Loop(inner) => format!("scan {}", inner.scan.attributes()),
+        }
+    }
+
+    /// The floating-point operations in a step of `rows` rows.
+    pub fn flops(&self, rows: usize) -> f64 {
+        let elements = |operand: &Operand| operand.shape.elements().at(rows) as f64;
+        match &self.work {
+            Work::Product(product) => {
+                let size = product.size(rows);
+                2.0 * [size.batch, size.m, size.k, size.n].map(|extent| extent as f64).iter().product::<f64>()
+            }
+            Work::Apply(op) => match op.kind() {
+                Kind::Pointwise | Kind::RowFunction => elements(&self.results[0]),
+                Kind::Reduction => elements(&self.operands[0]),
+                _ => 0.0,
+            },
+            Work::Pack(_) | Work::Copy | Work::Loop(_) => 0.0,
+        }
+    }
+
+    /// The bytes of operands and results in a step of `rows` rows.
+    pub fn bytes(&self, rows: usize) -> f64 {
+        let bytes = |operand: &Operand| (operand.shape.elements().at(rows) * operand.dtype.bytes()) as f64;
+        self.operands.iter().chain(&self.results).map(bytes).sum()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Work {
     /// An operation with one result.
     Apply(Op),
+    /// A matrix product.
+    Product(Product),
+    /// A right operand laid out once for the products of a loop.
+    Pack(Product),
     /// The operand as it is, for a result that must not lie where something else will be written.
     Copy,
     Loop(Box<Loop>),
+}
+
+/// A matrix product with its extents taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Product {
+    pub dot: Dot,
+    pub batch: Elements,
+    pub m: Dim,
+    pub k: Dim,
+    pub n: Dim,
+    /// Whether the right operand was packed before.
+    pub packed: bool,
+}
+
+impl Product {
+    fn new(dot: Dot, left: &Shape, out: &Shape) -> Product {
+        let rank = out.rank();
+        let k = left.dim(if dot.transpose_left { rank - 2 } else { rank - 1 });
+        let batch = Shape::elements(&out.dims()[..rank - 2].iter().copied().collect());
+        Product { dot, batch, m: out.dim(rank - 2), k, n: out.dim(rank - 1), packed: false }
+    }
+
+    /// The sizes in a step of `rows` rows.
+    pub fn size(&self, rows: usize) -> ProductSize {
+        let (m, k, n) = (self.m.at(rows), self.k.at(rows), self.n.at(rows));
+        ProductSize { batch: self.batch.at(rows), m, k, n }
+    }
 }
 
 /// A scan with the places of what it carries and yields. Its body sees what its feeds say as given.
@@ -171,7 +243,9 @@ impl Plan {
     /// Optimises a program by some passes only and places it: what the tests of passes use.
     pub fn with_passes(source: Program, passes: &[Pass]) -> Plan {
         let optimised = run(source.clone(), passes);
-        Plan { block: place::place(&optimised), source }
+        let mut block = place::place(&optimised);
+        number(&mut block, 0);
+        Plan { block, source }
     }
 
     /// The bytes of the arena that a run needs: the peak of all values at once.
@@ -181,17 +255,22 @@ impl Plan {
 
     /// The instructions, those of loops included, each counted once however often it runs.
     pub fn instructions(&self) -> usize {
-        fn count(block: &Block) -> usize {
-            block
-                .instructions
-                .iter()
-                .map(|instruction| match &instruction.work {
-                    Work::Loop(inner) => 1 + count(&inner.body),
-                    _ => 1,
-                })
-                .sum()
+        self.listing().len()
+    }
+
+    /// All instructions by their numbers, each with the number of loops around it.
+    pub(crate) fn listing(&self) -> Vec<(usize, &Instruction)> {
+        fn list<'a>(block: &'a Block, depth: usize, all: &mut Vec<(usize, &'a Instruction)>) {
+            for instruction in &block.instructions {
+                all.push((depth, instruction));
+                if let Work::Loop(inner) = &instruction.work {
+                    list(&inner.body, depth + 1, all);
+                }
+            }
         }
-        count(&self.block)
+        let mut all = Vec::new();
+        list(&self.block, 0, &mut all);
+        all
     }
 
     /// For each loop, outer ones first, the matrix products that it repeats in every step.
@@ -199,7 +278,7 @@ impl Plan {
         fn visit(block: &Block, counts: &mut Vec<usize>) {
             for instruction in &block.instructions {
                 if let Work::Loop(inner) = &instruction.work {
-                    let is_product = |one: &&Instruction| matches!(&one.work, Work::Apply(op) if op.kind() == Kind::Product);
+                    let is_product = |one: &&Instruction| matches!(one.work, Work::Product(_));
                     counts.push(inner.body.instructions.iter().filter(is_product).count());
                     visit(&inner.body, counts);
                 }
@@ -218,6 +297,18 @@ impl Plan {
     }
 }
 
+/// Numbers the instructions of a block from `next` on; the number after the last.
+fn number(block: &mut Block, mut next: usize) -> usize {
+    for instruction in &mut block.instructions {
+        instruction.number = next;
+        next += 1;
+        if let Work::Loop(inner) = &mut instruction.work {
+            next = number(&mut inner.body, next);
+        }
+    }
+    next
+}
+
 fn dump_block(text: &mut String, block: &Block, depth: usize) {
     let indent = "    ".repeat(depth);
     for instruction in &block.instructions {
@@ -225,13 +316,8 @@ fn dump_block(text: &mut String, block: &Block, depth: usize) {
         let results = places(&instruction.results);
         let typed = instruction.results.first().map(typed).unwrap_or_default();
         let line = match &instruction.work {
-            Work::Apply(op) => {
-                let attributes = op.attributes();
-                let space = if attributes.is_empty() { "" } else { " " };
-                format!("{results} = {}{space}{attributes}({operands})  {typed}", op.name())
-            }
-            Work::Copy => format!("{results} = copy({operands})  {typed}"),
             Work::Loop(inner) => dump_loop(inner, &operands),
+            _ => format!("{results} = {}({operands})  {typed}", instruction.name()),
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{indent}{line}");

@@ -62,9 +62,9 @@ pub(super) unsafe fn slice<'a>(start: *const u8, len: usize, dtype: DType) -> Sl
     // SAFETY: what the caller has promised.
     unsafe {
         match dtype {
-            DType::F32 => Slice::F32(std::slice::from_raw_parts(start.cast(), len)),
-            DType::F64 => Slice::F64(std::slice::from_raw_parts(start.cast(), len)),
-            DType::I32 => Slice::I32(std::slice::from_raw_parts(start.cast(), len)),
+            DType::F32 => Slice::F32(elements(start, len)),
+            DType::F64 => Slice::F64(elements(start, len)),
+            DType::I32 => Slice::I32(elements(start, len)),
         }
     }
 }
@@ -78,11 +78,29 @@ pub(super) unsafe fn slice_mut<'a>(start: *mut u8, len: usize, dtype: DType) -> 
     // SAFETY: what the caller has promised.
     unsafe {
         match dtype {
-            DType::F32 => SliceMut::F32(std::slice::from_raw_parts_mut(start.cast(), len)),
-            DType::F64 => SliceMut::F64(std::slice::from_raw_parts_mut(start.cast(), len)),
-            DType::I32 => SliceMut::I32(std::slice::from_raw_parts_mut(start.cast(), len)),
+            DType::F32 => SliceMut::F32(elements_mut(start, len)),
+            DType::F64 => SliceMut::F64(elements_mut(start, len)),
+            DType::I32 => SliceMut::I32(elements_mut(start, len)),
         }
     }
+}
+
+/// Elements of a known type for reading.
+///
+/// # Safety
+/// As for [`slice`].
+pub(super) unsafe fn elements<'a, T>(start: *const u8, len: usize) -> &'a [T] {
+    // SAFETY: what the caller has promised.
+    unsafe { std::slice::from_raw_parts(start.cast(), len) }
+}
+
+/// Elements of a known type for writing.
+///
+/// # Safety
+/// As for [`slice_mut`].
+pub(super) unsafe fn elements_mut<'a, T>(start: *mut u8, len: usize) -> &'a mut [T] {
+    // SAFETY: what the caller has promised.
+    unsafe { std::slice::from_raw_parts_mut(start.cast(), len) }
 }
 
 #[cfg(test)]

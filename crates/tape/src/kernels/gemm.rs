@@ -79,6 +79,30 @@ pub fn add_product<T: Real>(dot: Dot, [m, k, n]: [usize; 3], left: &[T], right: 
     }
 }
 
+pub(crate) fn packed_len<T: Real>(k: usize, n: usize) -> usize {
+    k * n
+}
+
+pub(crate) fn pack<T: Real>(k: usize, n: usize, right: &[T], transposed: bool, to: &mut [T]) {
+    for l in 0..k {
+        for j in 0..n {
+            to[l * n + j] = if transposed { right[j * k + l] } else { right[l * n + j] };
+        }
+    }
+}
+
+pub(crate) fn product_packed<T: Real>(
+    transpose_left: bool,
+    [m, k, n]: [usize; 3],
+    left: &[T],
+    packed: &[T],
+    out: &mut [T],
+    threads: Threads,
+) {
+    let dot = Dot { transpose_left, transpose_right: false };
+    product(dot, ProductSize { batch: 1, m, k, n }, left, packed, out, threads);
+}
+
 fn products<T: Real>(dot: Dot, size: ProductSize, left: &[T], right: &[T], out: &mut [T], before: Before, threads: Threads) {
     let ProductSize { batch, m, k, n } = size;
     assert_eq!(out.len(), batch * m * n);

@@ -8,14 +8,17 @@
 #![allow(unsafe_code, reason = "a plan's values are bytes of one arena, found by offsets")]
 
 use std::ops::Range;
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use super::arena::{Arena, slice, slice_mut};
-use super::{Threads, run};
+use super::arena::{Arena, elements, elements_mut, slice, slice_mut};
+use super::clock::{Clock, Event};
+use super::{Threads, gemm, run};
+use crate::dtype::{Real, with_real};
 use crate::error::RunError;
-use crate::ops::{Io, Op, Value};
-use crate::plan::{Block, Collect, Home, Instruction, Loop, Operand, Plan, Share, Work};
+use crate::ops::{Io, Op, ProductSize, Value};
+use crate::plan::{Block, Collect, Home, Instruction, Loop, Operand, Plan, Product, Share, Work};
 use crate::shape::{Dim, Shape};
 use crate::tensor::Tensor;
 
@@ -26,10 +29,19 @@ const SERIAL_BELOW: u64 = 2_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
     pub arena: Arena,
-    /// For the bodies of shared loops, one for each thread beyond the first.
-    apart: Vec<Arena>,
+    /// What the calling thread uses beside the arena.
+    local: Local,
     /// The beginnings of the program's inputs; kept so that no run has to make room for them.
     given: Vec<Start>,
+}
+
+/// What a thread has for itself.
+#[derive(Debug, Default)]
+pub(crate) struct Local {
+    /// When instructions ran, if that is asked for.
+    clock: Clock,
+    /// For the bodies of shared loops: the arena of a thread beyond the first, and what else it has.
+    apart: Vec<(Arena, Local)>,
 }
 
 /// The first byte of a value. Threads share it: which bytes each writes is the plan's to see to.
@@ -71,32 +83,52 @@ impl Frame<'_> {
 
 impl Machine {
     /// Runs a plan on the inputs of a program. Results lie in the arena where the plan says.
-    pub fn run(&mut self, plan: &Plan, inputs: &[Tensor], threads: Threads) -> Result<(), RunError> {
+    pub fn run(
+        &mut self,
+        plan: &Plan,
+        inputs: &[Tensor],
+        threads: Threads,
+    ) -> Result<(), RunError> {
         self.arena.reserve(plan.bytes());
         let start = |input: &Tensor| Start(input.slice().start().cast_mut());
         self.given.clear();
         self.given.extend(inputs.iter().map(start));
         let base = Start(self.arena.start());
         let frame = Frame { base, given: &self.given, rows: 0, threads };
-        run_block(&plan.block, &frame, &mut self.apart)
+        run_block(&plan.block, &frame, &mut self.local)
+    }
+
+    /// Begins to note when instructions run.
+    pub fn start_clock(&mut self) {
+        self.local.clock.start(Instant::now());
+    }
+
+    /// Stops noting, and returns for each thread what it has noted.
+    pub fn stop_clock(&mut self) -> Vec<Vec<Event>> {
+        let clocks = self.local.apart.iter_mut().map(|(_, local)| local.clock.stop());
+        std::iter::once(self.local.clock.stop()).chain(clocks.collect::<Vec<_>>()).collect()
     }
 
     /// The bytes that it holds.
     pub fn bytes(&self) -> usize {
-        self.arena.bytes() + self.apart.iter().map(Arena::bytes).sum::<usize>()
+        self.arena.bytes() + self.local.apart.iter().map(|(arena, _)| arena.bytes()).sum::<usize>()
     }
 }
 
-fn run_block(block: &Block, frame: &Frame<'_>, apart: &mut Vec<Arena>) -> Result<(), RunError> {
+fn run_block(block: &Block, frame: &Frame<'_>, local: &mut Local) -> Result<(), RunError> {
     for instruction in &block.instructions {
+        let begin = local.clock.now();
         match &instruction.work {
             Work::Apply(op) => apply(op, instruction, frame)?,
+            Work::Product(product) => multiply(product, instruction, frame),
+            Work::Pack(product) => pack(product, instruction, frame),
             Work::Copy => {
                 let (from, to) = (&instruction.operands[0], &instruction.results[0]);
                 copy(frame.start(from.home), frame.start(to.home), frame.bytes(from));
             }
-            Work::Loop(inner) => run_loop(inner, instruction, frame, apart)?,
+            Work::Loop(inner) => run_loop(inner, instruction, frame, local)?,
         }
+        local.clock.note(begin, instruction.number, frame.rows);
     }
     Ok(())
 }
@@ -120,18 +152,56 @@ fn apply(op: &Op, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), Ru
         (values, slice_mut(frame.start(result.home), shape.len(), result.dtype))
     };
     let io = Io { inputs: &values, shape, out };
-    run(op, io, frame.threads).map_err(|reason| RunError {
+    run(op, io).map_err(|reason| RunError {
         op: op.name().into(),
         location: instruction.location,
         reason,
     })
 }
 
+fn multiply(product: &Product, instruction: &Instruction, frame: &Frame<'_>) {
+    fn typed<T: Real>(product: &Product, instruction: &Instruction, frame: &Frame<'_>) {
+        let size = product.size(frame.rows);
+        let ProductSize { batch, m, k, n } = size;
+        let [left, right] = [0, 1].map(|operand| &instruction.operands[operand]);
+        let right_len = if product.packed { right.shape.len() } else { batch * k * n };
+        // SAFETY: as in `apply`.
+        let (left, right, out) = unsafe {
+            (
+                elements::<T>(frame.start(left.home), batch * m * k),
+                elements::<T>(frame.start(right.home), right_len),
+                elements_mut::<T>(frame.start(instruction.results[0].home), batch * m * n),
+            )
+        };
+        if product.packed {
+            gemm::product_packed(product.dot.transpose_left, [m, k, n], left, right, out, frame.threads);
+        } else {
+            gemm::product(product.dot, size, left, right, out, frame.threads);
+        }
+    }
+    with_real!(instruction.results[0].dtype, T => typed::<T>(product, instruction, frame));
+}
+
+fn pack(product: &Product, instruction: &Instruction, frame: &Frame<'_>) {
+    fn typed<T: Real>(product: &Product, instruction: &Instruction, frame: &Frame<'_>) {
+        let (size, packed) = (product.size(0), &instruction.results[0]);
+        // SAFETY: as in `apply`.
+        let (right, packed) = unsafe {
+            (
+                elements::<T>(frame.start(instruction.operands[0].home), size.k * size.n),
+                elements_mut::<T>(frame.start(packed.home), packed.shape.len()),
+            )
+        };
+        gemm::pack(size.k, size.n, right, product.dot.transpose_right, packed);
+    }
+    with_real!(instruction.results[0].dtype, T => typed::<T>(product, instruction, frame));
+}
+
 fn run_loop(
     inner: &Loop,
     instruction: &Instruction,
     frame: &Frame<'_>,
-    apart: &mut Vec<Arena>,
+    local: &mut Local,
 ) -> Result<(), RunError> {
     for state in &inner.states {
         let initial = &instruction.operands[state.initial];
@@ -151,32 +221,39 @@ fn run_loop(
     };
     let first = Worker { base: Start(frame.start(Home::Arena(inner.base))), rows: 0..sequences };
     if workers <= 1 {
-        return first.run(inner, frame, apart);
+        return first.run(inner, frame, local);
     }
-    let bounds = inner.scan.packing.shares(workers);
-    apart.resize_with(apart.len().max(workers - 1), Arena::default);
-    let mut all: SmallVec<[Worker; 16]> = SmallVec::new();
-    all.push(Worker { rows: 0..bounds[0], ..first });
-    for (index, arena) in apart[..workers - 1].iter_mut().enumerate() {
+    let ends = inner.scan.packing.shares(workers);
+    let Local { clock, apart } = local;
+    apart.resize_with(apart.len().max(workers - 1), Default::default);
+    for (arena, other) in &mut apart[..workers - 1] {
         arena.reserve(inner.body.bytes);
-        all.push(Worker { base: Start(arena.start()), rows: bounds[index]..bounds[index + 1] });
+        other.clock.follow(clock);
     }
-    share(&all, &|worker| {
-        let frame = Frame { threads: Threads::One, ..*frame };
-        worker.run(inner, &frame, &mut Vec::new())
-    })
+    let others = apart[..workers - 1].iter_mut().zip(ends.windows(2)).map(|((arena, other), ends)| {
+        (Worker { base: Start(arena.start()), rows: ends[0]..ends[1] }, other)
+    });
+    let mut own = Local { clock: std::mem::take(clock), apart: Vec::new() };
+    let mut all: SmallVec<[(Worker, &mut Local); 16]> = SmallVec::new();
+    all.push((Worker { rows: 0..ends[0], ..first }, &mut own));
+    all.extend(others);
+    let frame = Frame { threads: Threads::One, ..*frame };
+    let result = share(&mut all, &|worker, local| worker.run(inner, &frame, local));
+    drop(all);
+    *clock = own.clock;
+    result
 }
 
 /// Hands each worker to a thread.
 fn share(
-    workers: &[Worker],
-    run: &(impl Fn(&Worker) -> Result<(), RunError> + Sync),
+    workers: &mut [(Worker, &mut Local)],
+    run: &(impl Fn(&Worker, &mut Local) -> Result<(), RunError> + Sync),
 ) -> Result<(), RunError> {
     match workers {
         [] => Ok(()),
-        [worker] => run(worker),
+        [(worker, local)] => run(worker, local),
         _ => {
-            let (left, right) = workers.split_at(workers.len() / 2);
+            let (left, right) = workers.split_at_mut(workers.len() / 2);
             let (left, right) = rayon::join(|| share(left, run), || share(right, run));
             left.and(right)
         }
@@ -193,7 +270,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&self, inner: &Loop, frame: &Frame<'_>, apart: &mut Vec<Arena>) -> Result<(), RunError> {
+    fn run(&self, inner: &Loop, frame: &Frame<'_>, local: &mut Local) -> Result<(), RunError> {
         let (scan, outer) = (&inner.scan, frame.rows);
         // SAFETY: each of these lies within the value that it is a row of.
         let plus = |start: *mut u8, bytes: usize| Start(unsafe { start.add(bytes) });
@@ -234,7 +311,7 @@ impl Worker {
                 }
             };
             collect(true);
-            run_block(&inner.body, &step, apart)?;
+            run_block(&inner.body, &step, local)?;
             collect(false);
             for state in &inner.states {
                 if let Some(next) = &state.next {

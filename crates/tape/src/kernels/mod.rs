@@ -2,6 +2,7 @@
 //! `unsafe` allowed, each block with its argument.
 
 pub(crate) mod arena;
+pub(crate) mod clock;
 mod gemm;
 pub(crate) mod machine;
 mod math;
@@ -10,6 +11,11 @@ mod simd;
 mod softmax;
 
 pub use gemm::add_product;
+
+/// Elements that a packed right operand takes.
+pub(crate) fn packed_len(dtype: DType, k: usize, n: usize) -> usize {
+    with_real!(dtype, T => gemm::packed_len::<T>(k, n))
+}
 
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
@@ -24,13 +30,8 @@ pub(crate) enum Threads {
 }
 
 /// Evaluates an operation by its fastest kernel.
-pub(crate) fn run(op: &Op, mut io: Io<'_>, threads: Threads) -> Result<(), String> {
+pub(crate) fn run(op: &Op, io: Io<'_>) -> Result<(), String> {
     match op {
-        Op::Dot(dot) => {
-            let size = dot.size(io.inputs[0].shape, io.shape);
-            with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out(), threads));
-            Ok(())
-        }
         Op::Unary(op) => {
             pointwise::unary(*op, io);
             Ok(())

@@ -13,8 +13,11 @@ use smallvec::SmallVec;
 
 use super::allocator::Allocator;
 use super::share::is_shareable;
-use super::{Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Share, Work, Yield};
+use super::{
+    Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Product, Share, Work, Yield,
+};
 use crate::graph::{Node, NodeId};
+use crate::kernels;
 use crate::ops::{Meta, Op, Part};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
@@ -22,7 +25,7 @@ use crate::shape::{Dim, Shape};
 
 /// Places a program.
 pub(super) fn place(program: &Program) -> Block {
-    let mut placer = Placer::new(program, 0, &program.outputs, HashMap::new());
+    let mut placer = Placer::new(program, 0, &program.outputs);
     placer.run();
     let result = |output: &NodeId| match placer.operand(*output) {
         value if matches!(value.home, Home::Given(..)) => placer.moved(*output),
@@ -39,6 +42,8 @@ struct Placer<'a> {
     views: Vec<View>,
     last_use: Vec<usize>,
     homes: Vec<Option<Home>>,
+    /// For products whose right operand is packed, where that is given.
+    packed: HashMap<NodeId, u32>,
     /// Values whose place is not of the block's own part of the arena.
     pinned: HashMap<NodeId, Home>,
     allocator: Allocator,
@@ -84,12 +89,13 @@ fn starts_at(program: &Program, op: &Op, node: &Node) -> Option<usize> {
 }
 
 impl<'a> Placer<'a> {
-    fn new(program: &'a Program, rows: usize, kept: &[NodeId], pinned: HashMap<NodeId, Home>) -> Self {
+    fn new(program: &'a Program, rows: usize, kept: &[NodeId]) -> Self {
         let views = views(program);
         let last_use = last_uses(program, &views, kept);
         let homes = vec![None; program.graph.nodes.len()];
+        let (packed, pinned) = (HashMap::new(), HashMap::new());
         let (allocator, instructions) = (Allocator::default(), Vec::new());
-        Placer { program, rows, views, last_use, homes, pinned, allocator, instructions }
+        Placer { program, rows, views, last_use, homes, packed, pinned, allocator, instructions }
     }
 
     fn run(&mut self) {
@@ -120,10 +126,27 @@ impl<'a> Placer<'a> {
                     };
                     self.homes[id.index()] = Some(home);
                     let result = self.operand(id);
-                    self.push(node, [result].into_iter().collect(), Work::Apply(op.clone()));
+                    let work = self.work(id, op, &result);
+                    self.push(node, [result].into_iter().collect(), work);
+                    if let Some(slot) = self.packed.get(&id) {
+                        let instruction = self.instructions.last_mut().expect("it was just pushed");
+                        instruction.operands[1].home = Home::Given(*slot, 0);
+                    }
                 }
             }
             self.release(id, node);
+        }
+    }
+
+    fn work(&self, id: NodeId, op: &Op, result: &Operand) -> Work {
+        let node = self.program.graph.node(id);
+        match op {
+            Op::Dot(dot) => {
+                let left = &self.program.graph.node(node.inputs[0]).shape;
+                let packed = self.packed.contains_key(&id);
+                Work::Product(Product { packed, ..Product::new(*dot, left, &result.shape) })
+            }
+            op => Work::Apply(op.clone()),
         }
     }
 
@@ -167,8 +190,24 @@ impl<'a> Placer<'a> {
             self.rows
         };
         let program = Program { graph: scan.body.clone(), outputs: scan.wanted(parts.iter().copied()) };
-        let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
-        let mut inner = LoopPlacer { scan, program: &program, rows }.place(operands, states, totals);
+        let operands: Vec<Operand> = node.inputs.iter().map(|input| self.operand(*input)).collect();
+        let body = LoopPlacer { scan, program: &program, rows, views: views(&program) };
+        let mut packs = body.packs();
+        for pack in &mut packs {
+            let (bytes, source) = (pack.place.shape.len() * pack.place.dtype.bytes(), &operands[pack.slot]);
+            let start = self.allocator.take(bytes);
+            temporary.push((start, bytes));
+            pack.place.home = Home::Arena(start);
+            let source = Operand { home: source.home.plus(pack.bytes), ..source.clone() };
+            self.instructions.push(Instruction {
+                location: node.location,
+                number: 0,
+                operands: [source].into_iter().collect(),
+                results: [pack.place.clone()].into_iter().collect(),
+                work: Work::Pack(pack.product),
+            });
+        }
+        let mut inner = body.place(operands, packs, states, totals);
         inner.shareable = is_shareable(scan, parts);
         inner.work = work(&inner);
         inner.base = self.allocator.take(inner.body.bytes);
@@ -201,6 +240,7 @@ impl<'a> Placer<'a> {
         let result = Operand { home, ..value.clone() };
         self.instructions.push(Instruction {
             location: node.location,
+            number: 0,
             operands: [value].into_iter().collect(),
             results: [result.clone()].into_iter().collect(),
             work: Work::Copy,
@@ -210,7 +250,7 @@ impl<'a> Placer<'a> {
 
     fn push(&mut self, node: &Node, results: SmallVec<[Operand; 1]>, work: Work) {
         let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
-        self.instructions.push(Instruction { location: node.location, operands, results, work });
+        self.instructions.push(Instruction { location: node.location, number: 0, operands, results, work });
     }
 
     fn operand(&self, id: NodeId) -> Operand {
@@ -226,15 +266,16 @@ impl<'a> Placer<'a> {
 
 /// The multiplications of the products of all steps together.
 fn work(inner: &Loop) -> u64 {
-    let rows: usize = (0..inner.scan.packing.steps()).map(|t| inner.scan.packing.running(t, 1)).sum();
-    let product = |one: &Instruction| match &one.work {
-        Work::Apply(Op::Dot(dot)) => {
-            let size = dot.size(&one.operands[0].shape.at(1), &one.results[0].shape.at(1));
+    let packing = &inner.scan.packing;
+    let rows: usize = (0..packing.steps()).map(|t| packing.running(t, 1)).sum();
+    let multiplications = |one: &Instruction| match &one.work {
+        Work::Product(product) => {
+            let size = product.size(1);
             (size.batch * size.m * size.k * size.n) as u64
         }
         _ => 0,
     };
-    inner.body.instructions.iter().map(product).sum::<u64>() * rows as u64
+    inner.body.instructions.iter().map(multiplications).sum::<u64>() * rows as u64
 }
 
 /// For each node that owns a place, the last node that reads it; those of `kept` are read after the end.
@@ -259,29 +300,73 @@ struct Total {
     summed: bool,
 }
 
+/// A right operand that is the same in every step, and is packed once for all of them.
+struct Pack {
+    /// The input of the loop that it lies in, from a byte on.
+    slot: usize,
+    bytes: usize,
+    product: Product,
+    /// The products of the body that use it.
+    users: Vec<NodeId>,
+    place: Operand,
+}
+
 /// Places the body of a loop and says how it is fed and what becomes of its values.
 struct LoopPlacer<'a> {
     scan: &'a Arc<Scan>,
     /// The body with the values that are wanted of it.
     program: &'a Program,
     rows: usize,
+    views: Vec<View>,
 }
 
 impl LoopPlacer<'_> {
+    /// What is to be packed before the loop.
+    fn packs(&self) -> Vec<Pack> {
+        let (graph, mut packs): (_, Vec<Pack>) = (&self.program.graph, Vec::new());
+        for (id, node) in graph.iter() {
+            let Op::Dot(dot) = node.op else { continue };
+            let (left, right) = (graph.node(node.inputs[0]), node.inputs[1]);
+            let View { owner, bytes } = self.views[right.index()];
+            let Op::Input(slot) = graph.node(owner).op else { continue };
+            let same = self.scan.roles[slot as usize] == Role::Constant && node.shape.rank() == 2;
+            if !same || self.scan.packing.steps() < 2 {
+                continue;
+            }
+            let product = Product::new(dot, &left.shape, &node.shape);
+            let same = |pack: &&mut Pack| {
+                let layout = |product: Product| (product.k, product.n, product.dot.transpose_right);
+                (pack.slot, pack.bytes) == (slot as usize, bytes) && layout(pack.product) == layout(product)
+            };
+            match packs.iter_mut().find(same) {
+                Some(pack) => pack.users.push(id),
+                None => {
+                    let size = product.size(0);
+                    let elements = kernels::packed_len(node.dtype, size.k, size.n);
+                    let place =
+                        Operand { home: Home::Arena(0), shape: Shape::from([elements]), dtype: node.dtype };
+                    packs.push(Pack { slot: slot as usize, bytes, product, users: vec![id], place });
+                }
+            }
+        }
+        packs
+    }
+
     fn place(
         &self,
         operands: Vec<Operand>,
+        packs: Vec<Pack>,
         states: Vec<(usize, Operand)>,
         totals: Vec<Total>,
     ) -> Loop {
         let (scan, program) = (self.scan, self.program);
-        let views = views(program);
+        let views = &self.views;
         let owner = |id: NodeId| views[id.index()].owner;
         // The present value of a state is stacked before the step, and so is not read after it.
         let stacked_before = |one: &Total| !one.summed && self.is_state(owner(one.value));
         let after = totals.iter().filter(|one| !stacked_before(one)).map(|one| one.value);
         let kept: Vec<NodeId> = scan.next.iter().copied().chain(after).collect();
-        let last_use = last_uses(program, &views, &kept);
+        let last_use = last_uses(program, views, &kept);
 
         let mut feeds: Vec<Feed> = Vec::new();
         let mut present = states.iter();
@@ -300,7 +385,7 @@ impl LoopPlacer<'_> {
         for (slot, next) in scan.states().zip(&scan.next) {
             let input = scan.body.inputs[slot];
             let read_no_more = last_use[input.index()] < next.index() && !carried_on.contains(&input);
-            if read_no_more && self.is_computed(*next, &views) && !pinned.contains_key(next) {
+            if read_no_more && self.is_computed(*next) && !pinned.contains_key(next) {
                 pinned.insert(*next, Home::Given(slot as u32, 0));
             }
         }
@@ -309,7 +394,7 @@ impl LoopPlacer<'_> {
             let how = match one.summed {
                 true => Collect::Summed,
                 false if stacked_before(&one) => Collect::StackedBefore,
-                false if self.is_computed(one.value, &views) && !pinned.contains_key(&one.value) => {
+                false if self.is_computed(one.value) && !pinned.contains_key(&one.value) => {
                     pinned.insert(one.value, Home::Given(feeds.len() as u32, 0));
                     feeds.push(Feed { from: one.total, share: Share::Step });
                     continue;
@@ -319,7 +404,13 @@ impl LoopPlacer<'_> {
             yields.push((one.value, one.total, how));
         }
 
-        let mut placer = Placer::new(program, self.rows, &kept, pinned);
+        let mut placer = Placer::new(program, self.rows, &kept);
+        placer.pinned = pinned;
+        for pack in packs {
+            let slot = feeds.len() as u32;
+            placer.packed.extend(pack.users.into_iter().map(|user| (user, slot)));
+            feeds.push(Feed { from: pack.place, share: Share::Whole });
+        }
         placer.run();
         let next = |(slot, next): (usize, &NodeId)| match placer.operand(*next) {
             value if value.home == Home::Given(slot as u32, 0) => None,
@@ -350,8 +441,8 @@ impl LoopPlacer<'_> {
     }
 
     /// Whether an instruction of the body writes a value, so that it may write it elsewhere.
-    fn is_computed(&self, id: NodeId, views: &[View]) -> bool {
+    fn is_computed(&self, id: NodeId) -> bool {
         let structure = matches!(self.program.graph.node(id).op, Op::Input(_) | Op::Scan(_) | Op::Part(_));
-        views[id.index()].owner == id && !structure
+        self.views[id.index()].owner == id && !structure
     }
 }
