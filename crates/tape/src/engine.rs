@@ -4,8 +4,6 @@
 //! runs from the plan it already has; other lengths are another program, and planned anew. What it lacks on purpose: it never looks at what an operation
 //! means (the passes do) nor decides where a value lies (the plan does).
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -14,19 +12,16 @@ use crate::error::RunError;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::{Threads, machine::Machine};
 use crate::plan::{Home, Operand, Plan};
+use crate::plans::Plans;
 use crate::profile::{Profile, Roof};
 use crate::program::Program;
 use crate::record::{Tape, Var};
 use crate::tensor::{Slice, Tensor};
 
-/// Plans that are kept; the one that was used longest ago makes room for a new one.
-const PLANS: usize = 64;
-
 /// Runs programs from plans that it keeps.
 #[derive(Debug, Default)]
 pub struct Engine {
-    plans: HashMap<u64, Kept>,
-    runs: u64,
+    plans: Plans,
     machine: Machine,
     /// The inputs of the program that is being run.
     inputs: Vec<Tensor>,
@@ -42,12 +37,6 @@ enum Pool {
     /// The calling thread alone.
     Single,
     Own(rayon::ThreadPool),
-}
-
-#[derive(Debug)]
-struct Kept {
-    plan: Arc<Plan>,
-    used: u64,
 }
 
 /// The results of a run, which lie in the engine until the next one.
@@ -93,7 +82,7 @@ impl Engine {
             "the values are of different tapes"
         );
         let wanted: SmallVec<[NodeId; 16]> = outputs.iter().map(|var| var.id()).collect();
-        let plan = self.plan(&tape.graph(), &wanted);
+        let plan = tape.with_program(|nodes, stamp| self.plans.find(nodes, Some(stamp), &wanted));
         self.execute(tape, plan)
     }
 
@@ -111,7 +100,7 @@ impl Engine {
     }
 
     fn execute(&mut self, tape: &Tape, plan: Arc<Plan>) -> Result<Run<'_>, RunError> {
-        let count = tape.graph().inputs.len();
+        let count = tape.inputs();
         self.inputs.extend((0..count).map(|slot| tape.with_input(slot, Tensor::clone)));
         let result = match &self.pool {
             Pool::Shared => self.machine.run(&plan, &self.inputs, Threads::All),
@@ -143,25 +132,7 @@ impl Engine {
 
     /// The plan of a program, made if there is none.
     pub fn plan(&mut self, graph: &Graph, outputs: &[NodeId]) -> Arc<Plan> {
-        let mut hasher = DefaultHasher::new();
-        (graph, outputs).hash(&mut hasher);
-        let key = hasher.finish();
-        self.runs += 1;
-        if let Some(kept) = self.plans.get_mut(&key)
-            && kept.plan.source.outputs == outputs
-            && kept.plan.source.graph == *graph
-        {
-            kept.used = self.runs;
-            return Arc::clone(&kept.plan);
-        }
-        if self.plans.len() >= PLANS
-            && let Some(oldest) = self.plans.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| *key)
-        {
-            self.plans.remove(&oldest);
-        }
-        let plan = Arc::new(Plan::new(Program { graph: graph.clone(), outputs: outputs.to_vec() }));
-        self.plans.insert(key, Kept { plan: Arc::clone(&plan), used: self.runs });
-        plan
+        self.plans.find(&graph.nodes, None, outputs)
     }
 
     /// How many plans are kept.

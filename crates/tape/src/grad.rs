@@ -13,15 +13,20 @@
 //! within the step, are recorded again.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::panic::Location;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
 use crate::error::ShapeError;
-use crate::graph::{Graph, Node, NodeId};
-use crate::ops::{Op, Part};
-use crate::record::{Tape, Var};
+use crate::graph::{Node, NodeId, ScopeId, dependents};
+use crate::ops::{Gradients, Op, Part};
+use crate::record::{Tape, Var, Vars};
+use crate::recording::Origin;
 use crate::scan::{Role, Scan};
 use crate::shape::Shape;
+use crate::trail::Taken;
 
 /// The gradients of a single number with respect to values that it was computed from.
 ///
@@ -29,7 +34,7 @@ use crate::shape::Shape;
 /// If `of` is not a single number, or does not depend on one of `wrt`: a path that is cut by mistake
 /// should be heard of. [`try_grad`] leaves that to the caller.
 #[track_caller]
-pub fn grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Vec<Var<'t>> {
+pub fn grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Vars<'t> {
     let gradients = try_grad(of, wrt).unwrap_or_else(|error| panic!("{error}"));
     let connected = |(index, gradient): (usize, Option<Var<'t>>)| {
         gradient.unwrap_or_else(|| {
@@ -40,28 +45,53 @@ pub fn grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Vec<Var<'t>> {
     gradients.into_iter().enumerate().map(connected).collect()
 }
 
+/// Gradients with respect to some values; nothing for one that does not matter.
+pub type MaybeVars<'t> = SmallVec<[Option<Var<'t>>; 16]>;
+
 /// The gradients of a single number with respect to some values; nothing for one that it does not
 /// depend on. The error says that `of` is not a single floating-point number.
 #[track_caller]
-pub fn try_grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Result<Vec<Option<Var<'t>>>, ShapeError> {
+pub fn try_grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Result<MaybeVars<'t>, ShapeError> {
     let tape = of.tape();
     if of.shape().rank() != 0 || !of.dtype().is_real() {
         let reason = "only a single floating-point number has a gradient; take a sum first";
         return Err(ShapeError::new("grad", [&of.shape()], reason));
     }
-    let places: Vec<NodeId> = wrt.iter().map(|var| tape.place(*var)).collect();
-    let wanted = tape.dependents(&places);
-    let forward = Recorded { tape };
+    let location = Location::caller();
+    let places: SmallVec<[NodeId; 16]> = wrt.iter().map(|var| tape.place(*var)).collect();
     let of = tape.place(of);
-    let seed = (of, tape.scope("grad", || tape.number(1.0)));
-    let adjoints = tape.scope("grad", || sweep(&forward, &wanted, [seed]));
+    let known = tape.recording(|recording| {
+        let results = recording.take_gradient(of, &places, location)?;
+        Some(results.iter().copied().collect::<SmallVec<[_; 16]>>())
+    });
+    if let Some(results) = known {
+        return Ok(results.into_iter().map(|place| place.map(|place| tape.at(place))).collect());
+    }
+    let begin = tape.recording(|recording| recording.gradient_begins());
+    let wanted = tape.dependents(&places);
+    let outer = tape.recording(|recording| recording.origin);
+    // What no node of the program stands for has the line of this call.
+    tape.recording(|recording| {
+        let scope = recording.scopes.gradients_of(ScopeId::default());
+        recording.origin = Some(Origin { location, scope });
+    });
+    let adjoints = sweep(&Recorded { tape }, &wanted, [(of, tape.number(1.0))]);
     let found = |place: &NodeId| adjoints.get(place.index()).copied().flatten();
-    Ok(places.iter().map(|place| found(place).filter(|_| place.index() <= of.index())).collect())
+    let results: MaybeVars<'t> =
+        places.iter().map(|place| found(place).filter(|_| place.index() <= of.index())).collect();
+    tape.recording(|recording| {
+        recording.origin = outer;
+        let results = results.iter().map(|result| result.map(|var| var.id())).collect();
+        recording.remember_gradient(begin, Taken { of, wrt: places, location, nodes: (0, 0), results });
+    });
+    Ok(results)
 }
 
 /// Where a backward sweep finds the program that it walks over.
 trait Forward<'t> {
+    fn tape(&self) -> &'t Tape;
     fn node(&self, id: NodeId) -> Node;
+    fn shape(&self, id: NodeId) -> Shape;
     /// The value of a node, as an operand for what is being recorded.
     fn value(&self, id: NodeId) -> Var<'t>;
 }
@@ -98,7 +128,7 @@ impl<'t> Adjoint<'_, 't> {
 
     /// The shape of an operand, which costs nothing to ask for.
     pub fn input_shape(&self, index: usize) -> Shape {
-        self.forward.node(self.node.inputs[index]).shape
+        self.forward.shape(self.node.inputs[index])
     }
 
     /// Whether the gradient with respect to an operand is used.
@@ -119,10 +149,9 @@ fn sweep<'t>(
     seeds: impl IntoIterator<Item = (NodeId, Var<'t>)>,
 ) -> Vec<Option<Var<'t>>> {
     let mut adjoints: Vec<Option<Var<'t>>> = vec![None; wanted.len()];
-    let mut parts: HashMap<NodeId, Vec<(Part, Var<'t>)>> = HashMap::new();
+    let mut parts: FxHashMap<NodeId, Vec<(Part, Var<'t>)>> = FxHashMap::default();
     let reach = |adjoints: &mut Vec<Option<Var<'t>>>, id: NodeId, gradient: Var<'t>| {
-        let shape = forward.node(id).shape;
-        let gradient = gradient.sum_to(&shape);
+        let gradient = gradient.sum_to(&forward.shape(id));
         let sum = match adjoints[id.index()] {
             Some(before) => before + gradient,
             None => gradient,
@@ -134,10 +163,19 @@ fn sweep<'t>(
             reach(&mut adjoints, id, gradient);
         }
     }
+    let outer = forward.tape().recording(|recording| recording.origin);
     for index in (0..wanted.len()).rev() {
         let id = NodeId::at(index);
+        if adjoints[index].is_none() && !parts.contains_key(&id) {
+            continue;
+        }
         let node = forward.node(id);
-        let gradients: Vec<Option<Var<'t>>> = match (&node.op, adjoints[index]) {
+        // What is recorded for the gradient of a node has the line of that node.
+        forward.tape().recording(|recording| {
+            let scope = recording.scopes.gradients_of(node.scope);
+            recording.origin = Some(Origin { location: node.location, scope });
+        });
+        let gradients: Gradients<'t> = match (&node.op, adjoints[index]) {
             (Op::Scan(scan), _) => match parts.remove(&id) {
                 Some(upstream) => scan_adjoint(forward, id, &node, scan, wanted, &upstream),
                 None => continue,
@@ -147,9 +185,7 @@ fn sweep<'t>(
                 continue;
             }
             (op, Some(upstream)) => match op.rule() {
-                Some(rule) => {
-                    rule.grad(&Adjoint { forward, wanted, id, node: &node, upstream }).into_iter().collect()
-                }
+                Some(rule) => rule.grad(&Adjoint { forward, wanted, id, node: &node, upstream }),
                 None => continue,
             },
             (_, None) => continue,
@@ -160,6 +196,7 @@ fn sweep<'t>(
             }
         }
     }
+    forward.tape().recording(|recording| recording.origin = outer);
     adjoints
 }
 
@@ -171,13 +208,13 @@ fn scan_adjoint<'t>(
     scan: &Arc<Scan>,
     wanted_around: &[bool],
     upstream: &[(Part, Var<'t>)],
-) -> Vec<Option<Var<'t>>> {
+) -> Gradients<'t> {
     let forward_scan = around.value(id);
     let tape = forward_scan.tape();
     let body = &scan.body;
     let states: Vec<usize> = scan.states().collect();
     let wanted_inputs = wanted_inputs(scan, |slot| wanted_around[node.inputs[slot].index()]);
-    let wanted = body.dependents(&wanted_inputs);
+    let wanted = dependents(&body.nodes, &wanted_inputs);
     let wanted_states: Vec<usize> =
         (0..states.len()).filter(|state| wanted[body.inputs[states[*state]].index()]).collect();
 
@@ -249,7 +286,7 @@ fn wanted_inputs(scan: &Scan, wanted: impl Fn(usize) -> bool) -> Vec<NodeId> {
         .map(|slot| body.inputs[slot])
         .collect();
     loop {
-        let depends = body.dependents(&inputs);
+        let depends = dependents(&body.nodes, &inputs);
         let added: Vec<NodeId> = scan
             .states()
             .zip(&scan.next)
@@ -269,6 +306,14 @@ struct Recorded<'t> {
 }
 
 impl<'t> Forward<'t> for Recorded<'t> {
+    fn tape(&self) -> &'t Tape {
+        self.tape
+    }
+
+    fn shape(&self, id: NodeId) -> Shape {
+        self.tape.at(id).shape()
+    }
+
     fn node(&self, id: NodeId) -> Node {
         self.tape.node(self.tape.at(id))
     }
@@ -286,7 +331,7 @@ struct Saved<'a, 't> {
     around_it: &'a [Option<Var<'t>>],
     /// Which nodes differ from step to step; the others are cheaper to compute again.
     varies: Vec<bool>,
-    known: RefCell<HashMap<NodeId, Var<'t>>>,
+    known: RefCell<FxHashMap<NodeId, Var<'t>>>,
 }
 
 impl<'a, 't> Saved<'a, 't> {
@@ -295,7 +340,7 @@ impl<'a, 't> Saved<'a, 't> {
             .filter(|slot| scan.roles[*slot] != Role::Constant)
             .map(|slot| scan.body.inputs[slot])
             .collect();
-        let varies = scan.body.dependents(&varying);
+        let varies = dependents(&scan.body.nodes, &varying);
         Saved { scan, forward_scan, around_it, varies, known: RefCell::default() }
     }
 
@@ -326,6 +371,14 @@ impl<'a, 't> Saved<'a, 't> {
 }
 
 impl<'t> Forward<'t> for Saved<'_, 't> {
+    fn tape(&self) -> &'t Tape {
+        self.forward_scan.tape()
+    }
+
+    fn shape(&self, id: NodeId) -> Shape {
+        self.scan.body.node(id).shape.clone()
+    }
+
     fn node(&self, id: NodeId) -> Node {
         self.scan.body.node(id).clone()
     }
@@ -337,19 +390,6 @@ impl<'t> Forward<'t> for Saved<'_, 't> {
             self.known.borrow_mut().insert(id, var);
             var
         })
-    }
-}
-
-impl Graph {
-    /// Which nodes depend on the given ones, themselves included, by floating-point values.
-    pub(crate) fn dependents(&self, of: &[NodeId]) -> Vec<bool> {
-        let mut depends = vec![false; self.nodes.len()];
-        of.iter().for_each(|id| depends[id.index()] = true);
-        for (id, node) in self.iter() {
-            let reached = node.inputs.iter().any(|input| depends[input.index()]);
-            depends[id.index()] |= reached && node.dtype.is_real();
-        }
-        depends
     }
 }
 

@@ -1,7 +1,9 @@
 //! The program that a tape records: nodes in the order of their evaluation.
 
+use std::hash::BuildHasher;
 use std::panic::Location;
 
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
@@ -49,32 +51,81 @@ pub struct ScopeId(u16);
 
 /// The names of nested scopes, such as `captioner/rnn`; the first is the empty name outside all of them.
 #[derive(Clone, Debug)]
-pub struct Scopes(Vec<String>);
+pub struct Scopes {
+    scopes: Vec<Entry>,
+    /// The scopes by the hash of their names.
+    by_hash: FxHashMap<u64, SmallVec<[ScopeId; 1]>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    name: String,
+    outer: ScopeId,
+    /// The scope of its gradients, once there are any.
+    gradients: Option<ScopeId>,
+}
+
+/// The outermost scope of gradients.
+const GRADIENTS: &str = "grad";
 
 impl Default for Scopes {
     fn default() -> Scopes {
-        Scopes(vec![String::new()])
+        Scopes { scopes: vec![Entry::default()], by_hash: FxHashMap::default() }
     }
 }
 
 impl Scopes {
     /// The name of a scope, outer names first.
     pub fn name(&self, scope: ScopeId) -> &str {
-        &self.0[usize::from(scope.0)]
+        &self.entry(scope).name
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    fn entry(&self, scope: ScopeId) -> &Entry {
+        &self.scopes[usize::from(scope.0)]
+    }
+
+    /// The scope of this name within another.
     pub(crate) fn enter(&mut self, outer: ScopeId, name: &str) -> ScopeId {
-        let path = match self.name(outer) {
+        let hash = FxBuildHasher.hash_one((outer, name));
+        let is_it = |scope: &ScopeId| {
+            let entry = self.entry(*scope);
+            entry.outer == outer && last_names(self.name(outer), &entry.name) == name
+        };
+        if let Some(known) = self.by_hash.get(&hash).and_then(|scopes| scopes.iter().find(|one| is_it(one))) {
+            return *known;
+        }
+        let name = match self.name(outer) {
             "" => name.to_string(),
             outer => format!("{outer}/{name}"),
         };
-        let known = self.0.iter().position(|scope| *scope == path);
-        let index = known.unwrap_or_else(|| {
-            self.0.push(path);
-            self.0.len() - 1
-        });
-        ScopeId(u16::try_from(index).expect("fewer than 2^16 scopes"))
+        let scope = ScopeId(u16::try_from(self.scopes.len()).expect("fewer than 2^16 scopes"));
+        self.scopes.push(Entry { name, outer, gradients: None });
+        self.by_hash.entry(hash).or_default().push(scope);
+        scope
     }
+
+    /// The scope of the gradients of what a scope holds: `grad/rnn` for `rnn`.
+    pub(crate) fn gradients_of(&mut self, scope: ScopeId) -> ScopeId {
+        if let Some(known) = self.entry(scope).gradients {
+            return known;
+        }
+        let all = self.enter(ScopeId::default(), GRADIENTS);
+        let own = match self.name(scope).to_string() {
+            name if name.is_empty() => all,
+            name => self.enter(all, &name),
+        };
+        self.scopes[usize::from(scope.0)].gradients = Some(own);
+        own
+    }
+}
+
+/// What follows the name of the outer scope in the name of an inner one.
+fn last_names<'a>(outer: &str, inner: &'a str) -> &'a str {
+    if outer.is_empty() { inner } else { inner.get(outer.len() + 1..).unwrap_or_default() }
 }
 
 /// A straight-line program. The body of a scan is a graph too.
@@ -107,6 +158,12 @@ impl Graph {
         id
     }
 
+    /// Takes over the first `len` nodes of another graph; this one has none yet.
+    pub(crate) fn copy_start_of(&mut self, other: &Graph, len: usize) {
+        self.nodes.extend_from_slice(&other.nodes[..len]);
+        self.inputs.extend(other.inputs.iter().filter(|input| input.index() < len));
+    }
+
     /// Which nodes the given ones are computed from, themselves included.
     pub fn ancestors(&self, of: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
@@ -118,6 +175,16 @@ impl Graph {
         }
         needed
     }
+}
+
+/// Which nodes depend on the given ones, themselves included, by floating-point values.
+pub(crate) fn dependents(nodes: &[Node], of: &[NodeId]) -> Vec<bool> {
+    let mut depends = vec![false; nodes.len()];
+    of.iter().for_each(|id| depends[id.index()] = true);
+    for (index, node) in nodes.iter().enumerate() {
+        depends[index] |= node.dtype.is_real() && node.inputs.iter().any(|input| depends[input.index()]);
+    }
+    depends
 }
 
 /// Two graphs are equal when they compute the same, wherever they were recorded.

@@ -24,9 +24,8 @@ pub fn interpret(outputs: &[Var<'_>]) -> Result<Vec<Tensor>, RunError> {
     let Some(first) = outputs.first() else { return Ok(Vec::new()) };
     let tape = first.tape();
     assert!(outputs.iter().all(|var| std::ptr::eq(var.tape(), tape)), "the values are of different tapes");
-    let graph = tape.graph();
-    let inputs: Vec<Tensor> =
-        (0..graph.inputs.len()).map(|slot| tape.with_input(slot, Tensor::clone)).collect();
+    let graph = tape.graph_with_trail();
+    let inputs: Vec<Tensor> = (0..tape.inputs()).map(|slot| tape.with_input(slot, Tensor::clone)).collect();
     let wanted: Vec<NodeId> = outputs.iter().map(|var| var.id()).collect();
     evaluate(&graph, &inputs, &wanted, 0)
 }

@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
-//! made of; [`record`] grows it, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
+//! made of; [`record`] grows it and [`trail`] spares it doing so twice, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
 //! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`plan`] places it in memory and [`engine`] runs it, by the loops of `kernels`;
@@ -23,17 +23,20 @@ pub mod packing;
 pub mod passes;
 pub mod plan;
 pub mod profile;
+mod plans;
 pub mod program;
 pub mod record;
+mod recording;
 pub mod scan;
 pub mod shape;
 pub mod tensor;
 pub mod text;
+pub mod trail;
 
 pub use dtype::{DType, Element, Real};
 pub use engine::{Engine, Run};
 pub use error::{RunError, ShapeError};
-pub use grad::{grad, try_grad};
+pub use grad::{MaybeVars, grad, try_grad};
 pub use graph::{Graph, NodeId};
 pub use interpret::interpret;
 pub use kernels::add_product;
@@ -41,6 +44,8 @@ pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use profile::Profile;
 pub use record::{Leaf, Operand, Tape, Var};
+pub use record::{Leaf, Operand, Tape, Var, Vars};
 pub use scan::{Bundle, scan, scan_reverse};
 pub use shape::{Dim, Shape};
 pub use tensor::Tensor;
+pub use trail::Recorder;

@@ -1,26 +1,26 @@
 //! Recording: a [`Tape`] grows by one node for each operation on its [`Var`]s and evaluates nothing.
 //!
-//! A tape holds a stack of frames. The first is the program; while the step of a scan is being
-//! recorded, its body is a frame of its own on top. An operand from a frame below is taken into the
-//! body as an input, so that a step may use any value around it.
+//! While the step of a scan is being recorded, operands from around the scan are taken into its body as
+//! inputs, so that a step may use any value around it. How nodes are kept stands in `recording`.
 
 use std::cell::{Ref, RefCell};
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Element, Real, with_real};
 use crate::error::ShapeError;
-use crate::graph::{Graph, Inputs, Node, NodeId, ScopeId, Scopes};
+use crate::graph::{Graph, Node, NodeId, Scopes, dependents};
 use crate::interpret::interpret;
 use crate::ops::{Meta, Op, Part, Scalar};
 use crate::packing::Packing;
-use crate::scan::{Role, Scan};
+use crate::recording::{Origin, Recording, Source};
+use crate::scan::Role;
 use crate::shape::{Dim, Shape};
 use crate::tensor::Tensor;
+use crate::trail::Shelf;
 
 /// A named value that programs share, such as a parameter of a model.
 #[derive(Clone, Debug)]
@@ -34,53 +34,22 @@ pub struct Leaf {
 /// A program being recorded.
 pub struct Tape {
     dtype: DType,
-    state: RefCell<State>,
+    leaves: Option<Arc<Vec<Leaf>>>,
+    recording: RefCell<Recording>,
+    /// Where what was recorded is kept when the tape is dropped.
+    shelf: Option<Arc<Shelf>>,
 }
 
 /// A value of a program: a small handle that is copied freely.
 #[derive(Clone, Copy)]
 pub struct Var<'t> {
     tape: &'t Tape,
-    frame: FrameId,
+    frame: u32,
     node: NodeId,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct FrameId(u32);
-
-struct State {
-    frames: Vec<Frame>,
-    opened: u32,
-    scopes: Scopes,
-    scope: ScopeId,
-    leaves: Arc<Vec<Leaf>>,
-    leaf_nodes: Vec<Option<NodeId>>,
-    /// Where each input of the program has its value from.
-    sources: Vec<Source>,
-}
-
-enum Source {
-    Given(Tensor),
-    Leaf(usize),
-}
-
-#[derive(Default)]
-struct Frame {
-    id: u32,
-    graph: Graph,
-    /// For the body of a scan, what feeds each of its inputs.
-    feeds: Vec<(NodeId, Role)>,
-    captured: HashMap<(NodeId, Role), NodeId>,
-    parts: HashMap<(NodeId, Part), NodeId>,
-    looping: Option<Looping>,
-}
-
-/// How the scan whose body a frame is will run.
-struct Looping {
-    packing: Packing,
-    rows: Dim,
-    reverse: bool,
-}
+/// Some values of a program.
+pub type Vars<'t> = SmallVec<[Var<'t>; 16]>;
 
 /// What can stand as an operand beside a [`Var`]: another one, a number, or a handle that knows its
 /// place on the tape.
@@ -105,13 +74,14 @@ impl<'t> Operand<'t> for f64 {
 }
 
 impl Tape {
-    /// An empty tape whose floating-point values are of type `dtype`.
+    /// An empty tape whose floating-point values are of type `dtype`. A [`Recorder`](crate::Recorder) makes
+    /// tapes that need not record again what a former one has recorded.
     ///
     /// # Panics
     /// If `dtype` is not floating point.
     #[track_caller]
     pub fn new(dtype: DType) -> Tape {
-        Tape::with_leaves(dtype, Arc::default())
+        Tape::begin(dtype, None, None)
     }
 
     /// An empty tape on which the given values can be used by their numbers.
@@ -120,22 +90,55 @@ impl Tape {
     /// If `dtype` is not floating point.
     #[track_caller]
     pub fn with_leaves(dtype: DType, leaves: Arc<Vec<Leaf>>) -> Tape {
+        Tape::begin(dtype, Some(leaves), None)
+    }
+
+    /// An empty tape that follows what lies on a shelf, and is put there in the end.
+    pub(crate) fn following(dtype: DType, leaves: Option<Arc<Vec<Leaf>>>, shelf: &Arc<Shelf>) -> Tape {
+        Tape::begin(dtype, leaves, Some(Arc::clone(shelf)))
+    }
+
+    #[track_caller]
+    fn begin(dtype: DType, leaves: Option<Arc<Vec<Leaf>>>, shelf: Option<Arc<Shelf>>) -> Tape {
         assert!(dtype.is_real(), "a tape computes with f32 or f64, not {}", dtype.name());
-        let state = State {
-            frames: vec![Frame::default()],
-            opened: 0,
-            scopes: Scopes::default(),
-            scope: ScopeId::default(),
-            leaf_nodes: vec![None; leaves.len()],
-            leaves,
-            sources: Vec::new(),
-        };
-        Tape { dtype, state: RefCell::new(state) }
+        let mut recording = shelf.as_ref().map_or_else(Recording::default, |shelf| shelf.take());
+        recording.begin(leaves.as_ref().map_or(0, |leaves| leaves.len()));
+        Tape { dtype, leaves, recording: RefCell::new(recording), shelf }
     }
 
     /// The type of the floating-point values.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// The leaf of a number that is known to exist.
+    fn leaf_of(&self, number: usize) -> &Leaf {
+        let leaf = self.leaves.as_ref().and_then(|leaves| leaves.get(number));
+        leaf.expect("only leaves that exist are on the tape")
+    }
+
+    /// The line that called, and the present scope.
+    #[track_caller]
+    fn here(recording: &Recording) -> Origin {
+        Origin { location: Location::caller(), scope: recording.scope }
+    }
+
+    #[track_caller]
+    fn check_input(&self, dtype: DType) {
+        assert!(
+            dtype == self.dtype || !dtype.is_real(),
+            "an input of {} on a tape of {}: cast it first",
+            dtype.name(),
+            self.dtype.name()
+        );
+    }
+
+    #[track_caller]
+    fn add_input(&self, source: Source, meta: (Shape, DType)) -> Var<'_> {
+        let mut recording = self.recording.borrow_mut();
+        let origin = Tape::here(&recording);
+        let node = recording.add_input(source, meta, origin);
+        Var { tape: self, frame: 0, node }
     }
 
     /// A value given from outside. A later run may give another of the same shape.
@@ -144,14 +147,66 @@ impl Tape {
     /// If it is floating point but not of the tape's type.
     #[track_caller]
     pub fn input(&self, value: Tensor) -> Var<'_> {
-        let dtype = value.dtype();
+        self.check_input(value.dtype());
+        let meta = (value.shape().clone(), value.dtype());
+        self.add_input(Source::Given(value), meta)
+    }
+
+    /// A value given from outside whose elements `write` puts into memory that the tape has; what this
+    /// memory held before means nothing. The next tape of the same [`Recorder`](crate::Recorder) uses the
+    /// memory again, so that a batch costs no allocation.
+    ///
+    /// ```
+    /// use tape::{DType, Tape};
+    ///
+    /// let tape = Tape::new(DType::F32);
+    /// let words = tape.input_with([3], |words: &mut [i32]| words.copy_from_slice(&[4, 2, 0]));
+    /// assert_eq!(words.value().as_slice::<i32>(), [4, 2, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the elements are floating point but not of the tape's type.
+    #[track_caller]
+    pub fn input_with<T: Element>(&self, shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Var<'_> {
+        self.check_input(T::DTYPE);
+        let shape = shape.into();
+        let spare = self.recording.borrow_mut().spare_tensor();
+        let mut value = Tensor::from_spare(spare, T::DTYPE, &shape);
+        write(value.as_mut_slice());
+        self.add_input(Source::Filled(value), (shape, T::DTYPE))
+    }
+
+    /// Floating-point numbers given from outside, in row-major order and rounded to the tape's type, in
+    /// memory that the next tape of the same [`Recorder`](crate::Recorder) uses again.
+    ///
+    /// # Panics
+    /// If there are fewer or more of them than the shape says.
+    #[track_caller]
+    pub fn input_numbers(&self, shape: impl Into<Shape>, numbers: impl IntoIterator<Item = f64>) -> Var<'_> {
+        let shape = shape.into();
+        let mut numbers = numbers.into_iter();
+        let mut missing = 0;
+        let var = with_real!(self.dtype, T => self.input_with(shape.clone(), |elements: &mut [T]| {
+            for element in elements {
+                match numbers.next() {
+                    Some(number) => *element = T::from_f64(number),
+                    None => missing += 1,
+                }
+            }
+        }));
+        let excess = numbers.count();
         assert!(
-            dtype == self.dtype || !dtype.is_real(),
-            "an input of {} on a tape of {}: cast it first",
-            dtype.name(),
-            self.dtype.name()
+            missing + excess == 0,
+            "{missing} numbers too few or {excess} too many for a shape of {shape}"
         );
-        self.state.borrow_mut().add_input(self, Source::Given(value), Location::caller())
+        var
+    }
+
+    /// A number given from outside: a setting that is another from run to run of the same program, as
+    /// [`number`](Tape::number) is a number of the program itself.
+    #[track_caller]
+    pub fn input_number(&self, number: f64) -> Var<'_> {
+        self.input_numbers(Shape::scalar(), [number])
     }
 
     /// The leaf with the given number; the same node however often it is asked for.
@@ -160,10 +215,14 @@ impl Tape {
     /// If there is no such leaf, or it is not of the tape's type.
     #[track_caller]
     pub fn leaf(&self, number: usize) -> Var<'_> {
-        let mut state = self.state.borrow_mut();
-        let Some(leaf) = state.leaves.get(number) else {
-            panic!("leaf {number} was asked of a tape that was made with {} leaves", state.leaves.len());
+        let leaves = self.leaves.as_ref().map_or(&[][..], |leaves| leaves);
+        let Some(leaf) = leaves.get(number) else {
+            panic!("leaf {number} was asked of a tape that was made with {} leaves", leaves.len());
         };
+        let mut recording = self.recording.borrow_mut();
+        if let Some(node) = recording.leaf_node(number) {
+            return Var { tape: self, frame: 0, node };
+        }
         let dtype = leaf.value.dtype();
         assert!(
             dtype == self.dtype || !dtype.is_real(),
@@ -172,14 +231,9 @@ impl Tape {
             dtype.name(),
             self.dtype.name()
         );
-        match state.leaf_nodes[number] {
-            Some(node) => Var { tape: self, frame: state.frame_id(0), node },
-            None => {
-                let var = state.add_input(self, Source::Leaf(number), Location::caller());
-                state.leaf_nodes[number] = Some(var.node);
-                var
-            }
-        }
+        let origin = Tape::here(&recording);
+        let node = recording.add_leaf(number, (leaf.value.shape().clone(), dtype), origin);
+        Var { tape: self, frame: 0, node }
     }
 
     /// A number of the tape's type.
@@ -191,13 +245,13 @@ impl Tape {
     /// Runs `record` with `name` added to the scope of the nodes that it records.
     pub fn scope<R>(&self, name: &str, record: impl FnOnce() -> R) -> R {
         let outer = {
-            let mut state = self.state.borrow_mut();
-            let outer = state.scope;
-            state.scope = state.scopes.enter(outer, name);
+            let mut recording = self.recording.borrow_mut();
+            let outer = recording.scope;
+            recording.scope = recording.scopes.enter(outer, name);
             outer
         };
         let result = record();
-        self.state.borrow_mut().scope = outer;
+        self.recording.borrow_mut().scope = outer;
         result
     }
 
@@ -217,29 +271,34 @@ impl Tape {
     #[track_caller]
     pub fn try_push<'t>(&'t self, op: impl Into<Op>, operands: &[Var<'t>]) -> Result<Var<'t>, ShapeError> {
         let op = op.into();
-        let location = Location::caller();
-        let mut state = self.state.borrow_mut();
-        let top = state.frames.len() - 1;
-        let inputs: Inputs = operands.iter().map(|operand| state.bring(*operand, top)).collect();
-        let rule = op.rule().expect("inputs and scans are recorded by their own methods");
-        let (shape, dtype) = {
-            let graph = &state.frames[top].graph;
-            let metas: SmallVec<[Meta<'_>; 4]> =
-                inputs.iter().map(|input| graph.node(*input).meta()).collect();
-            rule.infer(&metas)?
-        };
-        let scope = state.scope;
-        let node = state.frames[top].graph.push(Node { op, inputs, shape, dtype, scope, location });
-        Ok(Var { tape: self, frame: state.frame_id(top), node })
+        let mut recording = self.recording.borrow_mut();
+        let origin = Tape::here(&recording);
+        let inputs = bring_all(&mut recording, operands);
+        let top = recording.top();
+        let node = recording.push(top, op, &inputs, origin, |op, nodes| {
+            let rule = op.rule().expect("inputs and scans are recorded by their own methods");
+            let meta = |input: &NodeId| nodes[input.index()].meta();
+            let metas: SmallVec<[Meta<'_>; 4]> = inputs.iter().map(meta).collect();
+            rule.infer(&metas)
+        })?;
+        Ok(self.on_top(&recording, node))
+    }
+
+    fn on_top<'t>(&'t self, recording: &Recording, node: NodeId) -> Var<'t> {
+        Var { tape: self, frame: recording.frames[recording.top()].id, node }
     }
 
     /// Records a node of a body again in the present frame, with other inputs.
     pub(crate) fn replay<'t>(&'t self, node: &Node, operands: &[Var<'t>]) -> Var<'t> {
-        let mut state = self.state.borrow_mut();
-        let top = state.frames.len() - 1;
-        let inputs = operands.iter().map(|operand| state.bring(*operand, top)).collect();
-        let node = state.frames[top].graph.push(Node { inputs, ..node.clone() });
-        Var { tape: self, frame: state.frame_id(top), node }
+        let mut recording = self.recording.borrow_mut();
+        let inputs = bring_all(&mut recording, operands);
+        let origin = Origin::of(node);
+        let known = |_: &Op, _: &[Node]| Ok((node.shape.clone(), node.dtype));
+        let top = recording.top();
+        let node = recording
+            .push(top, node.op.clone(), &inputs, origin, known)
+            .unwrap_or_else(|error| panic!("{error}"));
+        self.on_top(&recording, node)
     }
 
     /// The node behind a value.
@@ -248,9 +307,8 @@ impl Tape {
     }
 
     fn with<R>(&self, var: Var<'_>, read: impl FnOnce(&Node) -> R) -> R {
-        let state = self.state.borrow();
-        let frame = state.frame_index(var.frame);
-        read(state.frames[frame].graph.node(var.node))
+        let recording = self.recording.borrow();
+        read(recording.frames[frame_of(&recording, var)].node(var.node))
     }
 
     /// The recorded program.
@@ -259,32 +317,59 @@ impl Tape {
     /// While a scan is being recorded.
     #[track_caller]
     pub fn graph(&self) -> Ref<'_, Graph> {
-        Ref::map(self.state.borrow(), |state| {
-            assert!(state.frames.len() == 1, "{IN_SCAN}");
-            &state.frames[0].graph
+        self.recording.borrow_mut().leave_trail();
+        self.graph_with_trail()
+    }
+
+    /// The recorded program, and behind it nodes that the trail has further: they say nothing of this
+    /// tape, but are in no one's way either.
+    ///
+    /// # Panics
+    /// While a scan is being recorded.
+    #[track_caller]
+    pub(crate) fn graph_with_trail(&self) -> Ref<'_, Graph> {
+        Ref::map(self.recording.borrow(), |recording| {
+            assert!(recording.frames.len() == 1, "{IN_SCAN}");
+            recording.graph_with_trail()
         })
+    }
+
+    /// Runs `read` with the nodes of the program and with a number: while it stays the same, so do nodes
+    /// at the same places, whatever comes after them, and on other tapes of the same recorder too.
+    ///
+    /// # Panics
+    /// While a scan is being recorded.
+    #[track_caller]
+    pub(crate) fn with_program<R>(&self, read: impl FnOnce(&[Node], u64) -> R) -> R {
+        let recording = self.recording.borrow();
+        assert!(recording.frames.len() == 1, "{IN_SCAN}");
+        read(recording.frames[0].nodes(), recording.stamp())
     }
 
     /// The names of the scopes.
     pub fn scopes(&self) -> Ref<'_, Scopes> {
-        Ref::map(self.state.borrow(), |state| &state.scopes)
+        Ref::map(self.recording.borrow(), |recording| &recording.scopes)
+    }
+
+    /// How many inputs the program has.
+    pub(crate) fn inputs(&self) -> usize {
+        self.recording.borrow().inputs()
     }
 
     /// The name of an input of the program, where it is a leaf.
     pub fn input_name(&self, slot: usize) -> Option<String> {
-        let state = self.state.borrow();
-        match state.sources.get(slot)? {
-            Source::Given(_) => None,
-            Source::Leaf(leaf) => Some(state.leaves[*leaf].name.clone()),
+        match self.recording.borrow().source(slot)? {
+            Source::Leaf(leaf) => Some(self.leaf_of(*leaf).name.clone()),
+            _ => None,
         }
     }
 
     /// Reads the value of an input of the program.
     pub(crate) fn with_input<R>(&self, slot: usize, read: impl FnOnce(&Tensor) -> R) -> R {
-        let state = self.state.borrow();
-        match &state.sources[slot] {
-            Source::Given(value) => read(value),
-            Source::Leaf(leaf) => read(&state.leaves[*leaf].value),
+        match self.recording.borrow().source(slot) {
+            Some(Source::Given(value) | Source::Filled(value)) => read(value),
+            Some(Source::Leaf(leaf)) => read(&self.leaf_of(*leaf).value),
+            Some(Source::Nothing) | None => unreachable!("every input has a value"),
         }
     }
 
@@ -306,159 +391,102 @@ impl Tape {
             value.dtype().name(),
             value.shape()
         );
-        self.state.borrow_mut().sources[slot as usize] = Source::Given(value);
+        self.recording.borrow_mut().set_source(slot as usize, Source::Given(value));
     }
 
     // The body of a scan is recorded between `open_body` and `close_body`.
 
     /// Opens a frame for the body of a scan.
     pub(crate) fn open_body(&self, packing: &Packing, reverse: bool) {
-        let mut state = self.state.borrow_mut();
-        state.opened += 1;
-        // Within another body the rows are its rows, or a number that the user's program gives.
-        let rows = if state.frames.len() == 1 { Dim::ROWS } else { packing.sequences() };
-        let looping = Looping { packing: packing.clone(), rows, reverse };
-        let id = state.opened;
-        state.frames.push(Frame { id, looping: Some(looping), ..Frame::default() });
+        self.recording.borrow_mut().open_body(packing, reverse);
     }
 
     /// Takes a value from around the innermost scan into its body.
     #[track_caller]
     pub(crate) fn feed<'t>(&'t self, outer: Var<'t>, role: Role) -> Result<Var<'t>, ShapeError> {
-        let mut state = self.state.borrow_mut();
-        let top = state.frames.len() - 1;
-        let outer = state.bring(outer, top - 1);
-        let node = state.capture(outer, role, top)?;
-        Ok(Var { tape: self, frame: state.frame_id(top), node })
+        let mut recording = self.recording.borrow_mut();
+        let top = recording.top();
+        let from = frame_of(&recording, outer);
+        let outer = recording.bring(outer.node, from, top - 1);
+        let node = recording.capture(outer, role, top)?;
+        Ok(self.on_top(&recording, node))
     }
 
     /// Closes the frame of a body and records its scan in the frame around it.
     #[track_caller]
     pub(crate) fn close_body<'t>(&'t self, next: &[Var<'t>]) -> Var<'t> {
-        let location = Location::caller();
-        let mut state = self.state.borrow_mut();
-        let top = state.frames.len() - 1;
-        let next = next.iter().map(|var| state.bring(*var, top)).collect();
-        let frame = state.frames.pop().expect("the frame of the body");
-        let Looping { packing, rows, reverse } = frame.looping.expect("a body belongs to a scan");
-        let (inputs, roles) = frame.feeds.into_iter().unzip();
-        let scan = Scan { body: frame.graph, roles, next, packing, rows, reverse };
-        let node = Node {
-            op: Op::Scan(Arc::new(scan)),
-            inputs,
-            shape: Shape::scalar(),
-            dtype: self.dtype,
-            scope: state.scope,
-            location,
-        };
-        let node = state.frames[top - 1].graph.push(node);
-        Var { tape: self, frame: state.frame_id(top - 1), node }
+        let mut recording = self.recording.borrow_mut();
+        let origin = Tape::here(&recording);
+        let next = bring_all(&mut recording, next);
+        let node = recording.close_body(&next, self.dtype, origin);
+        self.on_top(&recording, node)
     }
 
     /// A value taken out of a scan; the same node however often it is asked for.
-    #[track_caller]
     pub(crate) fn part<'t>(&'t self, scan: Var<'t>, part: Part) -> Result<Var<'t>, ShapeError> {
-        let location = Location::caller();
-        let mut state = self.state.borrow_mut();
-        let index = state.frame_index(scan.frame);
-        let scope = state.scope;
-        let frame = &mut state.frames[index];
-        if let Some(known) = frame.parts.get(&(scan.node, part)) {
-            return Ok(Var { node: *known, ..scan });
-        }
-        let node = frame.graph.node(scan.node);
-        let Op::Scan(inner) = &node.op else { unreachable!("only scans have parts") };
-        let (shape, dtype) = inner.part(part, |slot| frame.graph.node(node.inputs[slot]).shape.clone())?;
-        let inputs = Inputs::from_slice(&[scan.node]);
-        let node = frame.graph.push(Node { op: part.into(), inputs, shape, dtype, scope, location });
-        frame.parts.insert((scan.node, part), node);
+        let mut recording = self.recording.borrow_mut();
+        let index = frame_of(&recording, scan);
+        let node = recording.part(index, scan.node, part)?;
         Ok(Var { node, ..scan })
     }
 
     /// The place of a value in the frame that is being recorded, taking it in if need be.
     pub(crate) fn place(&self, var: Var<'_>) -> NodeId {
-        let mut state = self.state.borrow_mut();
-        let top = state.frames.len() - 1;
-        state.bring(var, top)
+        let mut recording = self.recording.borrow_mut();
+        let (from, top) = (frame_of(&recording, var), recording.top());
+        recording.bring(var.node, from, top)
     }
 
     /// The value at a place of the frame that is being recorded.
     pub(crate) fn at(&self, node: NodeId) -> Var<'_> {
-        let state = self.state.borrow();
-        Var { tape: self, frame: state.frame_id(state.frames.len() - 1), node }
+        self.on_top(&self.recording.borrow(), node)
     }
 
     /// Which nodes of the frame that is being recorded depend on the given ones.
     pub(crate) fn dependents(&self, of: &[NodeId]) -> Vec<bool> {
-        let state = self.state.borrow();
-        let frame = state.frames.last().expect("there is always a frame");
-        frame.graph.dependents(of)
+        let recording = self.recording.borrow();
+        dependents(recording.frames[recording.top()].nodes(), of)
     }
+
+    // Gradients.
+
+    /// Runs `read` with what is being recorded.
+    pub(crate) fn recording<R>(&self, read: impl FnOnce(&mut Recording) -> R) -> R {
+        read(&mut self.recording.borrow_mut())
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        // What a panic has left half done is not followed.
+        let Some(shelf) = self.shelf.take().filter(|_| !std::thread::panicking()) else { return };
+        let mut recording = std::mem::take(self.recording.get_mut());
+        recording.end();
+        shelf.give_back(recording);
+    }
+}
+
+/// The places of operands in the frame that is being recorded.
+#[track_caller]
+fn bring_all(recording: &mut Recording, operands: &[Var<'_>]) -> SmallVec<[NodeId; 8]> {
+    let top = recording.top();
+    let bring = |var: &Var<'_>| {
+        let from = frame_of(recording, *var);
+        recording.bring(var.node, from, top)
+    };
+    operands.iter().map(bring).collect()
+}
+
+/// Which of the frames a value is in.
+#[track_caller]
+fn frame_of(recording: &Recording, var: Var<'_>) -> usize {
+    recording.frames.iter().rposition(|frame| frame.id == var.frame).expect(
+        "a value of a scan's step was used after the scan: return it as an output or a state of the step",
+    )
 }
 
 const IN_SCAN: &str = "inside a scan nothing has a value yet: the step is recorded once and runs later. \
     Return the value as an output of the step, or write the loop in Rust instead of a scan";
-
-impl State {
-    fn frame_id(&self, index: usize) -> FrameId {
-        FrameId(self.frames[index].id)
-    }
-
-    #[track_caller]
-    fn frame_index(&self, id: FrameId) -> usize {
-        self.frames.iter().position(|frame| frame.id == id.0).expect(
-            "a value of a scan's step was used after the scan: return it as an output or a state of the step",
-        )
-    }
-
-    fn add_input<'t>(
-        &mut self,
-        tape: &'t Tape,
-        source: Source,
-        location: &'static Location<'static>,
-    ) -> Var<'t> {
-        let value = match &source {
-            Source::Given(value) => value,
-            Source::Leaf(leaf) => &self.leaves[*leaf].value,
-        };
-        let (shape, dtype) = (value.shape().clone(), value.dtype());
-        let slot = u32::try_from(self.sources.len()).expect("fewer than 2^32 inputs");
-        self.sources.push(source);
-        let (op, inputs, scope) = (Op::Input(slot), Inputs::new(), self.scope);
-        let node = self.frames[0].graph.push(Node { op, inputs, shape, dtype, scope, location });
-        Var { tape, frame: self.frame_id(0), node }
-    }
-
-    /// The place of a value in a frame, captured from frame to frame if it comes from below.
-    #[track_caller]
-    fn bring(&mut self, var: Var<'_>, target: usize) -> NodeId {
-        let from = self.frame_index(var.frame);
-        assert!(from <= target, "a value of a scan's step cannot be used around the scan");
-        (from + 1..=target).fold(var.node, |node, frame| {
-            self.capture(node, Role::Constant, frame).unwrap_or_else(|error| panic!("{error}"))
-        })
-    }
-
-    /// The input of the body in frame `index` that stands for a node of the frame below it.
-    fn capture(&mut self, outer: NodeId, role: Role, index: usize) -> Result<NodeId, ShapeError> {
-        // Only what is the same in every step is one input however often it is used.
-        if role != Role::State
-            && let Some(known) = self.frames[index].captured.get(&(outer, role))
-        {
-            return Ok(*known);
-        }
-        let (below, frame) = self.frames.split_at_mut(index);
-        let (source, frame) = (below[index - 1].graph.node(outer), &mut frame[0]);
-        let looping = frame.looping.as_ref().expect("frames above the first are bodies");
-        let shape = role.inside(&source.shape, &looping.packing, looping.rows)?;
-        let slot = u32::try_from(frame.feeds.len()).expect("fewer than 2^32 inputs");
-        let node = Node { op: Op::Input(slot), inputs: Inputs::new(), shape, ..source.clone() };
-        let node = frame.graph.push(node);
-        frame.feeds.push((outer, role));
-        frame.captured.insert((outer, role), node);
-        Ok(node)
-    }
-}
 
 impl Node {
     /// The shape and type of the result.
@@ -519,7 +547,7 @@ impl<'t> Var<'t> {
     /// Outside a scan, or if the leading axis is not the sequences of the scan.
     #[track_caller]
     pub fn rows(self) -> Var<'t> {
-        let inside = self.tape.state.borrow().frames.len() > 1;
+        let inside = self.tape.recording.borrow().top() > 0;
         assert!(inside, "rows() is for the step of a scan");
         self.tape.feed(self, Role::Rows).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -539,7 +567,7 @@ impl fmt::Debug for Var<'_> {
 
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nodes = self.state.borrow().frames[0].graph.nodes.len();
+        let nodes = self.recording.borrow().frames[0].nodes().len();
         write!(f, "Tape({}, {nodes} nodes)", self.dtype.name())
     }
 }

@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
+use smallvec::SmallVec;
+
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use smallvec::SmallVec;
@@ -14,7 +16,7 @@ use smallvec::SmallVec;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::{Meta, Op, Part};
 use crate::packing::Packing;
-use crate::record::Var;
+use crate::record::{Var, Vars};
 use crate::shape::{Dim, Shape};
 
 /// A recorded loop.
@@ -181,14 +183,14 @@ impl Hash for Scan {
 /// [`bundle!`](crate::bundle) implements it for a struct of [`Var`]s.
 pub trait Bundle<'t>: Clone {
     /// Appends all values in a fixed order.
-    fn flatten(&self, to: &mut Vec<Var<'t>>);
+    fn flatten(&self, to: &mut Vars<'t>);
 
     /// The same structure around other values, taken in the same order.
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self;
 }
 
 impl<'t> Bundle<'t> for Var<'t> {
-    fn flatten(&self, to: &mut Vec<Var<'t>>) {
+    fn flatten(&self, to: &mut Vars<'t>) {
         to.push(*self);
     }
 
@@ -198,7 +200,7 @@ impl<'t> Bundle<'t> for Var<'t> {
 }
 
 impl<'t, B: Bundle<'t>> Bundle<'t> for Vec<B> {
-    fn flatten(&self, to: &mut Vec<Var<'t>>) {
+    fn flatten(&self, to: &mut Vars<'t>) {
         self.iter().for_each(|part| part.flatten(to));
     }
 
@@ -208,7 +210,7 @@ impl<'t, B: Bundle<'t>> Bundle<'t> for Vec<B> {
 }
 
 impl<'t, B: Bundle<'t>, const N: usize> Bundle<'t> for [B; N] {
-    fn flatten(&self, to: &mut Vec<Var<'t>>) {
+    fn flatten(&self, to: &mut Vars<'t>) {
         self.iter().for_each(|part| part.flatten(to));
     }
 
@@ -219,7 +221,7 @@ impl<'t, B: Bundle<'t>, const N: usize> Bundle<'t> for [B; N] {
 
 /// No values at all, for a step without inputs or without outputs.
 impl<'t> Bundle<'t> for () {
-    fn flatten(&self, _: &mut Vec<Var<'t>>) {}
+    fn flatten(&self, _: &mut Vars<'t>) {}
 
     fn rebuild(&self, _: &mut impl Iterator<Item = Var<'t>>) -> Self {}
 }
@@ -227,7 +229,7 @@ impl<'t> Bundle<'t> for () {
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {
         impl<'t, $($name: Bundle<'t>),*> Bundle<'t> for ($($name,)*) {
-            fn flatten(&self, to: &mut Vec<Var<'t>>) {
+            fn flatten(&self, to: &mut Vars<'t>) {
                 $(self.$index.flatten(to);)*
             }
 
@@ -259,7 +261,7 @@ tuple!(A 0, B 1, C 2, D 3);
 macro_rules! bundle {
     ($name:ident { $($field:ident),+ $(,)? }) => {
         impl<'t> $crate::Bundle<'t> for $name<'t> {
-            fn flatten(&self, to: &mut Vec<$crate::Var<'t>>) {
+            fn flatten(&self, to: &mut $crate::Vars<'t>) {
                 $($crate::Bundle::flatten(&self.$field, to);)+
             }
 
@@ -327,7 +329,7 @@ fn run<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     };
     let tape = first.tape();
     tape.open_body(packing, reverse);
-    let fed = |vars: &[Var<'t>], role| -> Vec<Var<'t>> {
+    let fed = |vars: &[Var<'t>], role| -> Vars<'t> {
         vars.iter().map(|var| tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}"))).collect()
     };
     let states = fed(&initial, Role::State);
@@ -343,16 +345,16 @@ fn run<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
             panic!("{}", ShapeError::new("scan", &shapes, reason));
         }
     }
-    let places: Vec<NodeId> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+    let places: SmallVec<[NodeId; 16]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
     let node = tape.close_body(&next_vars);
     let take = |part| tape.part(node, part).unwrap_or_else(|error| panic!("{error}"));
-    let finals: Vec<Var<'t>> = (0..next_vars.len() as u32).map(|state| take(Part::Final(state))).collect();
-    let stacked: Vec<Var<'t>> = places.into_iter().map(|place| take(Part::Stacked(place))).collect();
+    let finals: Vars<'t> = (0..next_vars.len() as u32).map(|state| take(Part::Final(state))).collect();
+    let stacked: Vars<'t> = places.into_iter().map(|place| take(Part::Stacked(place))).collect();
     (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
 }
 
-fn flat<'t>(bundle: &impl Bundle<'t>) -> Vec<Var<'t>> {
-    let mut vars = Vec::new();
+fn flat<'t>(bundle: &impl Bundle<'t>) -> Vars<'t> {
+    let mut vars = Vars::new();
     bundle.flatten(&mut vars);
     vars
 }

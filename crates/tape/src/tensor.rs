@@ -80,6 +80,19 @@ impl Tensor {
         Tensor { shape, data: Arc::new(data) }
     }
 
+    /// A tensor with any elements, in the memory of another that is not used any more where there is one.
+    pub(crate) fn from_spare(spare: Option<Tensor>, dtype: DType, shape: &Shape) -> Tensor {
+        let Some(Tensor { mut data, .. }) = spare else { return Tensor::zeros(dtype, shape) };
+        let len = shape.len();
+        match (Arc::get_mut(&mut data), dtype) {
+            (Some(Data::F32(elements)), DType::F32) => elements.resize(len, 0.0),
+            (Some(Data::F64(elements)), DType::F64) => elements.resize(len, 0.0),
+            (Some(Data::I32(elements)), DType::I32) => elements.resize(len, 0),
+            _ => return Tensor::zeros(dtype, shape),
+        }
+        Tensor { shape: shape.clone(), data }
+    }
+
     /// Floating-point numbers given in `f64` and rounded to `dtype`.
     ///
     /// # Panics

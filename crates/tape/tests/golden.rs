@@ -113,9 +113,9 @@ fn a_drawing_has_all_nodes_arrows_and_boxes() {
     assert_eq!(lines(" [label="), nodes);
     assert_eq!(lines(" -> "), arrows);
     assert_eq!(lines("style=dashed"), scans);
-    // One for each of: project, embed, rnn, vocab, loss, grad.
-    assert_eq!(lines("style=rounded"), 6);
-    assert_eq!(lines("subgraph cluster"), scans + 6);
+    // One for each of project, embed, rnn, vocab and loss, one for each of these in grad, and grad.
+    assert_eq!(lines("style=rounded"), 11);
+    assert_eq!(lines("subgraph cluster"), scans + 11);
     assert_eq!(lines("peripheries=2"), wanted.len());
     assert_eq!(drawing.matches('{').count(), drawing.matches('}').count());
     accepted_by_graphviz(&drawing);

@@ -89,6 +89,12 @@ table! {
     method Greater greater, |x, y| if x > y { T::one() } else { T::zero() }, |_up, _at| Flat, Flat;
     /// 1 where both elements are the same, else 0. The slope is 0 everywhere.
     method Equal equal, |x, y| if x == y { T::one() } else { T::zero() }, |_up, _at| Flat, Flat;
+    /// The first element times `1 - y²`, where y is the second: the gradient of `y = tanh(x)`.
+    method TanhGrad tanh_grad, |u, y| u * (T::one() - y * y), |up, at|
+        up.tanh_grad(at.input(1)), -2.0 * up * at.input(0) * at.input(1);
+    /// The first element times `y (1 - y)`, where y is the second: the gradient of `y = 1 / (1 + exp(-x))`.
+    method SigmoidGrad sigmoid_grad, |u, y| u * (y * (T::one() - y)), |up, at|
+        up.sigmoid_grad(at.input(1)), up * at.input(0) * (1.0 - 2.0 * at.input(1));
 }
 
 impl Binary {
@@ -151,7 +157,7 @@ impl Rule for Binary {
         match self {
             Binary::Add | Binary::Sub => varying == [true, true],
             Binary::Mul => varying != [true, true],
-            Binary::Div => varying == [true, false],
+            Binary::Div | Binary::TanhGrad | Binary::SigmoidGrad => varying == [true, false],
             _ => false,
         }
     }

@@ -14,13 +14,13 @@ use crate::text::{Line, Parsed};
 /// The operand repeated to a wider shape by the rules of broadcasting.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Expand {
-    shape: Box<Shape>,
+    shape: Shape,
 }
 
 impl Expand {
     /// A repetition to the given shape.
     pub fn new(shape: Shape) -> Expand {
-        Expand { shape: Box::new(shape) }
+        Expand { shape }
     }
 }
 
@@ -47,7 +47,7 @@ impl Rule for Expand {
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
-        let (from, to) = (inputs[0].shape, &*self.shape);
+        let (from, to) = (inputs[0].shape, &self.shape);
         if from.broadcast(to).as_ref() != Some(to) {
             return Err(self.error(inputs, format!("it does not broadcast to {to}")));
         }

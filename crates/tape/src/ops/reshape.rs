@@ -13,13 +13,13 @@ use crate::text::{Line, Parsed};
 /// The operand's elements under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reshape {
-    shape: Box<Shape>,
+    shape: Shape,
 }
 
 impl Reshape {
     /// A change to the given shape.
     pub fn new(shape: Shape) -> Reshape {
-        Reshape { shape: Box::new(shape) }
+        Reshape { shape }
     }
 }
 
@@ -41,7 +41,7 @@ impl Rule for Reshape {
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
-        let (from, to) = (inputs[0].shape, &*self.shape);
+        let (from, to) = (inputs[0].shape, &self.shape);
         if from.elements() != to.elements() {
             let reason = format!("it does not have as many elements as {to}");
             return Err(self.error(inputs, reason));

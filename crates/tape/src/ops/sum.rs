@@ -1,7 +1,7 @@
 //! Sum along axes. Every element of the operand takes part once, so its gradient is the upstream
 //! gradient repeated along those axes.
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::walk::{contiguous, runs};
 use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
@@ -143,7 +143,8 @@ impl<'t> Var<'t> {
     /// The sum of all elements.
     #[track_caller]
     pub fn sum(self) -> Var<'t> {
-        self.sum_along(&Vec::from_iter(0..self.shape().rank()))
+        let axes: SmallVec<[usize; 8]> = (0..self.shape().rank()).collect();
+        self.sum_along(&axes)
     }
 
     /// The sum along some axes, which are then gone.

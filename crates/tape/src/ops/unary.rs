@@ -1,7 +1,7 @@
-//! Functions of each element, one row of a table each: name, value, slope.
+//! Functions of each element, one row of a table each: name, value, gradient.
 //!
-//! The gradient of `y = f(x)` is the upstream gradient times the slope `f'(x)`; a row writes only the
-//! slope, from the operand `x` or the result `y`, whichever is cheaper to have.
+//! The gradient of `y = f(x)` is the upstream gradient times the slope `f'(x)`; a row writes it from the
+//! operand `x` or the result `y`, whichever is cheaper to have, and in few operations, since each is a node.
 
 use num_traits::Float;
 use smallvec::smallvec;
@@ -14,10 +14,10 @@ use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
 
-/// The slope of a function that is flat wherever it has one: no gradient flows.
+/// The gradient of a function that is flat wherever it has a slope: none flows.
 pub(super) struct Flat;
 
-/// What may stand as a slope in a table.
+/// What may stand as a gradient in a table.
 pub(super) trait Slope<'t> {
     fn of(self) -> Option<Var<'t>>;
 }
@@ -35,7 +35,8 @@ impl<'t> Slope<'t> for Flat {
 }
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $name:ident $method:ident, |$x:ident| $value:expr, |$at:ident| $slope:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $method:ident, |$x:ident| $value:expr,
+        |$up:ident, $at:ident| $gradient:expr;)*) => {
         /// A function of each element.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Unary {
@@ -64,11 +65,11 @@ macro_rules! table {
                 }
             }
 
-            fn slope<'t>(self, adjoint: &Adjoint<'_, 't>) -> Option<Var<'t>> {
+            fn gradient<'t>(self, adjoint: &Adjoint<'_, 't>) -> Option<Var<'t>> {
                 match self {
                     $(Unary::$name => {
-                        let $at = adjoint;
-                        Slope::of($slope)
+                        let ($up, $at) = (adjoint.upstream(), adjoint);
+                        Slope::of($gradient)
                     })*
                 }
             }
@@ -86,37 +87,37 @@ macro_rules! table {
 
 table! {
     /// The element with its sign changed.
-    Negate negate, |x| -x, |at| at.number(-1.0);
+    Negate negate, |x| -x, |up, _at| -up;
     /// `e` to the power of the element.
-    Exp exp, |x| x.exp(), |at| at.output();
+    Exp exp, |x| x.exp(), |up, at| up * at.output();
     /// The natural logarithm.
-    Ln ln, |x| x.ln(), |at| at.input(0).recip();
+    Ln ln, |x| x.ln(), |up, at| up / at.input(0);
     /// The hyperbolic tangent.
-    Tanh tanh, |x| x.tanh(), |at| 1.0 - at.output().square();
+    Tanh tanh, |x| x.tanh(), |up, at| up.tanh_grad(at.output());
     /// The logistic function `1 / (1 + exp(-x))`.
-    Sigmoid sigmoid, |x| logistic(x), |at| at.output() * (1.0 - at.output());
+    Sigmoid sigmoid, |x| logistic(x), |up, at| up.sigmoid_grad(at.output());
     /// The element where it is positive, else 0. The slope at 0 is 0.
-    Relu relu, |x| if x > T::zero() { x } else { x * T::zero() }, |at| at.input(0).step();
+    Relu relu, |x| if x > T::zero() { x } else { x * T::zero() }, |up, at| up * at.input(0).step();
     /// 1 where the element is positive, else 0. The slope is 0 everywhere.
-    Step step, |x| if x > T::zero() { T::one() } else { T::zero() }, |_at| Flat;
+    Step step, |x| if x > T::zero() { T::one() } else { T::zero() }, |_up, _at| Flat;
     /// `ln(1 + exp(x))`, a smooth [`relu`](Var::relu).
-    Softplus softplus, |x| x.max(T::zero()) + (-x.abs()).exp().ln_1p(), |at| at.input(0).sigmoid();
+    Softplus softplus, |x| x.max(T::zero()) + (-x.abs()).exp().ln_1p(), |up, at| up * at.input(0).sigmoid();
     /// The square root.
-    Sqrt sqrt, |x| x.sqrt(), |at| 0.5 / at.output();
+    Sqrt sqrt, |x| x.sqrt(), |up, at| 0.5 * up / at.output();
     /// The element times itself.
-    Square square, |x| x * x, |at| 2.0 * at.input(0);
+    Square square, |x| x * x, |up, at| 2.0 * up * at.input(0);
     /// One over the element.
-    Recip recip, |x| x.recip(), |at| -at.output().square();
+    Recip recip, |x| x.recip(), |up, at| -(up * at.output().square());
     /// The element without its sign. The slope at 0 is 0.
-    Abs abs, |x| x.abs(), |at| at.input(0).sign();
+    Abs abs, |x| x.abs(), |up, at| up * at.input(0).sign();
     /// -1, 0 or 1 by the element's sign. The slope is 0 everywhere.
-    Sign sign, |x| if x == T::zero() { x } else { x.signum() }, |_at| Flat;
+    Sign sign, |x| if x == T::zero() { x } else { x.signum() }, |_up, _at| Flat;
     /// The sine.
-    Sin sin, |x| x.sin(), |at| at.input(0).cos();
+    Sin sin, |x| x.sin(), |up, at| up * at.input(0).cos();
     /// The cosine.
-    Cos cos, |x| x.cos(), |at| -at.input(0).sin();
+    Cos cos, |x| x.cos(), |up, at| -(up * at.input(0).sin());
     /// The same value, through which no gradient flows.
-    Detach detach, |x| x, |_at| Flat;
+    Detach detach, |x| x, |_up, _at| Flat;
 }
 
 /// The logistic function without overflow: `exp` is only taken of numbers that are not positive.
@@ -148,7 +149,7 @@ impl Rule for Unary {
     }
 
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
-        smallvec![self.slope(at).map(|slope| at.upstream() * slope)]
+        smallvec![self.gradient(at)]
     }
 }
 
