@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
-//! made of; [`record`] grows it, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
+//! made of; [`record`] grows it, [`packing`], [`scan`](mod@scan) and [`segments`] put loops into it, and [`grad`](mod@grad)
 //! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`plan`] places it in memory and [`engine`] runs it, by the loops of `kernels`;
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod program;
 pub mod record;
 pub mod scan;
+pub mod segments;
 pub mod shape;
 pub mod tensor;
 pub mod text;
@@ -40,5 +41,6 @@ pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use record::{Leaf, Operand, Tape, Var};
 pub use scan::{Bundle, scan, scan_reverse};
+pub use segments::{ScanOptions, Segments, scan_with};
 pub use shape::{Dim, Shape};
 pub use tensor::Tensor;

@@ -80,6 +80,7 @@ struct Looping {
     packing: Packing,
     rows: Dim,
     reverse: bool,
+    recompute: bool,
 }
 
 /// What can stand as an operand beside a [`Var`]: another one, a number, or a handle that knows its
@@ -312,12 +313,12 @@ impl Tape {
     // The body of a scan is recorded between `open_body` and `close_body`.
 
     /// Opens a frame for the body of a scan.
-    pub(crate) fn open_body(&self, packing: &Packing, reverse: bool) {
+    pub(crate) fn open_body(&self, packing: &Packing, reverse: bool, recompute: bool) {
         let mut state = self.state.borrow_mut();
         state.opened += 1;
         // Within another body the rows are its rows, or a number that the user's program gives.
         let rows = if state.frames.len() == 1 { Dim::ROWS } else { packing.sequences() };
-        let looping = Looping { packing: packing.clone(), rows, reverse };
+        let looping = Looping { packing: packing.clone(), rows, reverse, recompute };
         let id = state.opened;
         state.frames.push(Frame { id, looping: Some(looping), ..Frame::default() });
     }
@@ -340,9 +341,9 @@ impl Tape {
         let top = state.frames.len() - 1;
         let next = next.iter().map(|var| state.bring(*var, top)).collect();
         let frame = state.frames.pop().expect("the frame of the body");
-        let Looping { packing, rows, reverse } = frame.looping.expect("a body belongs to a scan");
+        let Looping { packing, rows, reverse, recompute } = frame.looping.expect("a body belongs to a scan");
         let (inputs, roles) = frame.feeds.into_iter().unzip();
-        let scan = Scan { body: frame.graph, roles, next, packing, rows, reverse };
+        let scan = Scan { body: frame.graph, roles, next, packing, rows, reverse, recompute };
         let node = Node {
             op: Op::Scan(Arc::new(scan)),
             inputs,
