@@ -11,6 +11,7 @@
 //! The numbers are those of the plain scan, but for the rounding of sums that are cut in pieces. What a
 //! gradient of a recomputed gradient needs is kept.
 
+use std::iter;
 use std::ops::Range;
 
 use crate::error::ShapeError;
@@ -64,7 +65,7 @@ impl ScanOptions {
     fn cuts(&self, steps: usize) -> Vec<Range<usize>> {
         let length = self.segments.map_or(steps, |segments| segments.length).max(1);
         let mut cuts: Vec<Range<usize>> = match steps {
-            0 => vec![0..0],
+            0 => iter::once(0..0).collect(),
             _ => (0..steps).step_by(length).map(|start| start..steps.min(start + length)).collect(),
         };
         if self.reverse {

@@ -141,7 +141,7 @@ fn a_hidden_state_of_another_width_is_refused() {
 fn segments_of_time_change_no_gradient() {
     let mut params = Params::seeded(DType::F64, 4);
     let cell = Lstm::new(params.scope("lstm"), 3, 2);
-    let layout = Layout::new(&[2, 5, 3]);
+    let layout = Layout::new(5, &[2, 5, 3]);
     let (x, h0) = (input(&mut params, "x", &[3, 5, 3]), input(&mut params, "h0", &[3, 2]));
     let of = |segments: Option<Segments>| {
         compute(&params, |tape| {
