@@ -1,6 +1,6 @@
 //! What a recurrent cell is: its parameters and one step.
 
-use tape::{Bundle, Tape, Var, scan};
+use tape::{Bundle, ScanOptions, Segments, Tape, Var, scan_with};
 
 use crate::layout::Layout;
 use crate::sequence::Sequence;
@@ -82,6 +82,31 @@ pub trait Cell {
 /// If `h0` is not (N, H), or the inputs do not fit the cell.
 #[track_caller]
 pub fn unroll<'t, C: Cell>(cell: &C, inputs: &Sequence<'t>, h0: Var<'t>) -> (Sequence<'t>, C::State<'t>) {
+    unroll_with(cell, inputs, h0, ScanOptions::default())
+}
+
+/// Like [`unroll`], in segments of time: with gradients that are recomputed, to need less memory, or
+/// truncated.
+///
+/// # Panics
+/// As [`unroll`] does, and if a segment is to have no steps.
+#[track_caller]
+pub fn unroll_in_segments<'t, C: Cell>(
+    cell: &C,
+    inputs: &Sequence<'t>,
+    h0: Var<'t>,
+    segments: Segments,
+) -> (Sequence<'t>, C::State<'t>) {
+    unroll_with(cell, inputs, h0, ScanOptions { segments: Some(segments), ..ScanOptions::default() })
+}
+
+#[track_caller]
+fn unroll_with<'t, C: Cell>(
+    cell: &C,
+    inputs: &Sequence<'t>,
+    h0: Var<'t>,
+    options: ScanOptions,
+) -> (Sequence<'t>, C::State<'t>) {
     let Sequence { rows, layout } = inputs;
     let (shape, hidden) = (h0.shape(), cell.hidden());
     assert!(
@@ -90,7 +115,7 @@ pub fn unroll<'t, C: Cell>(cell: &C, inputs: &Sequence<'t>, h0: Var<'t>) -> (Seq
         layout.sequences()
     );
     let start = cell.start(layout.sort(h0));
-    let (last, outputs) = scan(layout.packing(), start, *rows, |state, x| cell.step(state, x));
+    let (last, outputs) = scan_with(layout.packing(), options, start, *rows, |state, x| cell.step(state, x));
     (Sequence::new(outputs, layout), restore(layout, &last))
 }
 

@@ -29,7 +29,7 @@ pub mod temporal_softmax;
 pub mod train;
 
 pub use affine::Affine;
-pub use cell::{Cell, unroll, zero_state};
+pub use cell::{Cell, unroll, unroll_in_segments, zero_state};
 pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use embedding::Embedding;

@@ -10,7 +10,8 @@
 //! `a = a' ∂f/∂s + u ∂y/∂s` is the state of a scan run the other way, the gradients of the sequences are
 //! stacked, and those of the constants are summed over time. What the backward body needs of the forward
 //! one becomes a further part of the forward scan; only what is the same in every step, and loops
-//! within the step, are recorded again.
+//! within the step, are recorded again. A scan that is marked so is recorded again as a whole, and the
+//! backward body takes what it needs from the second run.
 
 use std::cell::RefCell;
 use std::panic::Location;
@@ -209,7 +210,7 @@ fn scan_adjoint<'t>(
     wanted_around: &[bool],
     upstream: &[(Part, Var<'t>)],
 ) -> Gradients<'t> {
-    let forward_scan = around.value(id);
+    let forward_scan = if scan.recompute { run_again(around, node, scan) } else { around.value(id) };
     let tape = forward_scan.tape();
     let body = &scan.body;
     let states: Vec<usize> = scan.states().collect();
@@ -238,7 +239,7 @@ fn scan_adjoint<'t>(
         .map(|(role, input)| (*role != Role::State).then(|| around.value(*input)))
         .collect();
 
-    tape.open_body(&scan.packing, !scan.reverse);
+    tape.open_body(&scan.packing, !scan.reverse, false);
     let feed = |var, role| tape.feed(var, role).unwrap_or_else(|error| panic!("{error}"));
     let carried: Vec<Var<'t>> = initial.iter().map(|var| feed(*var, Role::State)).collect();
     let from_states = wanted_states.iter().zip(&carried).map(|(state, var)| (scan.next[*state], *var));
@@ -274,6 +275,20 @@ fn scan_adjoint<'t>(
         Role::Rows | Role::Constant => places[slot].map(|place| take(Part::Summed(place))),
     };
     (0..scan.roles.len()).map(gradient).collect()
+}
+
+/// Records a scan again, for a gradient that is to take what it needs from there. The barriers keep the
+/// second run, and what leaves its loop, apart from the first: else all would be kept from then till now.
+fn run_again<'t>(around: &dyn Forward<'t>, node: &Node, scan: &Scan) -> Var<'t> {
+    let inputs: Vec<Var<'t>> = node.inputs.iter().map(|input| around.value(*input)).collect();
+    let tape = inputs[0].tape();
+    let apart = |(role, input): (&Role, &Var<'t>)| match role {
+        Role::Constant => *input,
+        Role::State | Role::Sequence | Role::Rows => input.barrier(),
+    };
+    let inputs: Vec<Var<'t>> = scan.roles.iter().zip(&inputs).map(apart).collect();
+    let again = Scan { recompute: false, ..scan.clone() };
+    tape.replay(&Node { op: Op::Scan(Arc::new(again)), ..node.clone() }, &inputs)
 }
 
 /// The inputs of a body that gradients flow to: the wanted ones, and the states that depend on them.

@@ -2,7 +2,8 @@
 //!
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
-//! made of; [`record`] grows it and [`trail`] spares it doing so twice, [`packing`] and [`scan`](mod@scan) put loops into it, and [`grad`](mod@grad)
+//! made of; [`record`] grows it and [`trail`] spares it doing so twice, [`packing`], [`scan`](mod@scan) and [`segments`] put
+//! loops into it, and [`grad`](mod@grad)
 //! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`plan`] places it in memory and [`engine`] runs it, by the loops of `kernels`;
@@ -22,12 +23,13 @@ pub mod ops;
 pub mod packing;
 pub mod passes;
 pub mod plan;
-pub mod profile;
 mod plans;
+pub mod profile;
 pub mod program;
 pub mod record;
 mod recording;
 pub mod scan;
+pub mod segments;
 pub mod shape;
 pub mod tensor;
 pub mod text;
@@ -43,9 +45,9 @@ pub use kernels::add_product;
 pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use profile::Profile;
-pub use record::{Leaf, Operand, Tape, Var};
 pub use record::{Leaf, Operand, Tape, Var, Vars};
 pub use scan::{Bundle, scan, scan_reverse};
+pub use segments::{ScanOptions, Segments, scan_with};
 pub use shape::{Dim, Shape};
 pub use tensor::Tensor;
 pub use trail::Recorder;

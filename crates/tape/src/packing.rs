@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -151,6 +152,20 @@ impl Packing {
         ends
     }
 
+    /// Some of the steps, for as many sequences as before: those that have ended have no step in it.
+    ///
+    /// # Panics
+    /// If there are not as many steps.
+    #[track_caller]
+    pub fn segment(&self, steps: Range<usize>) -> Packing {
+        assert!(steps.end <= self.steps, "steps {steps:?} of {self}");
+        match &self.ragged {
+            _ if steps.len() == self.steps => self.clone(),
+            Some(ragged) => Packing::of_running(ragged.running[steps].to_vec(), self.sequences.at(0)),
+            None => Packing::uniform(steps.len(), self.sequences),
+        }
+    }
+
     /// For each packed row its sequence and its step. All sequences must be counted by a number.
     pub fn places(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         (0..self.steps).flat_map(move |t| (0..self.running(t, 0)).map(move |sequence| (sequence, t)))
@@ -222,6 +237,14 @@ mod tests {
         assert_eq!(Packing::ragged(&[4, 3, 2, 1, 1]).shares(2).as_slice(), [2, 5]);
         assert_eq!(Packing::ragged(&[4, 0, 0]).shares(2).as_slice(), [1, 3]);
         assert_eq!(Packing::uniform(0, 2).shares(2).as_slice(), [0, 2]);
+    }
+
+    #[test]
+    fn a_segment_has_all_sequences() {
+        let packing = Packing::ragged(&[4, 3, 1]);
+        let segment = |steps| packing.segment(steps).to_string();
+        assert_eq!([segment(0..1), segment(1..3), segment(3..4)], ["1x3", "{2, 2} of 3", "{1} of 3"]);
+        assert_eq!(Packing::uniform(5, Dim::ROWS).segment(3..5), Packing::uniform(2, Dim::ROWS));
     }
 
     #[test]

@@ -397,8 +397,8 @@ impl Tape {
     // The body of a scan is recorded between `open_body` and `close_body`.
 
     /// Opens a frame for the body of a scan.
-    pub(crate) fn open_body(&self, packing: &Packing, reverse: bool) {
-        self.recording.borrow_mut().open_body(packing, reverse);
+    pub(crate) fn open_body(&self, packing: &Packing, reverse: bool, recompute: bool) {
+        self.recording.borrow_mut().open_body(packing, reverse, recompute);
     }
 
     /// Takes a value from around the innermost scan into its body.

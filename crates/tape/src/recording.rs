@@ -105,6 +105,7 @@ struct Looping {
     packing: Packing,
     rows: Dim,
     reverse: bool,
+    recompute: bool,
 }
 
 impl Frame {
@@ -425,13 +426,13 @@ impl Recording {
     // Scans.
 
     /// Opens a frame for the body of a scan.
-    pub fn open_body(&mut self, packing: &Packing, reverse: bool) {
+    pub fn open_body(&mut self, packing: &Packing, reverse: bool, recompute: bool) {
         self.opened += 1;
         // Within another body the rows are its rows, or a number that the user's program gives.
         let rows = if self.frames.len() == 1 { Dim::ROWS } else { packing.sequences() };
         let mut frame = self.spare.pop().unwrap_or_default();
         frame.id = self.opened;
-        frame.looping = Some(Looping { packing: packing.clone(), rows, reverse });
+        frame.looping = Some(Looping { packing: packing.clone(), rows, reverse, recompute });
         frame.followed = self.frames[self.top()].next_scan();
         self.frames.push(frame);
     }
@@ -439,11 +440,12 @@ impl Recording {
     /// Closes the frame of a body and records its scan, of values of type `dtype`, in the frame around it.
     pub fn close_body(&mut self, next: &[NodeId], dtype: DType, origin: Origin) -> NodeId {
         let mut frame = self.frames.pop().expect("the frame of the body");
-        let Looping { packing, rows, reverse } = frame.looping.take().expect("a body belongs to a scan");
+        let Looping { packing, rows, reverse, recompute } = frame.looping.take().expect("a body belongs to a scan");
         let is_same = |scan: &Arc<Scan>| {
             scan.body.nodes.len() == frame.len
                 && (&scan.roles, &*scan.next) == (&frame.roles, next)
-                && (&scan.packing, scan.rows, scan.reverse) == (&packing, rows, reverse)
+                && (&scan.packing, scan.rows) == (&packing, rows)
+                && (scan.reverse, scan.recompute) == (reverse, recompute)
         };
         let scan = match frame.followed.take_if(|scan| is_same(scan)) {
             Some(scan) => scan,
@@ -451,7 +453,7 @@ impl Recording {
                 frame.leave_scan();
                 let body = std::mem::take(&mut frame.trail.graph);
                 let (roles, next) = (frame.roles.clone(), next.to_vec());
-                Arc::new(Scan { body, roles, next, packing, rows, reverse })
+                Arc::new(Scan { body, roles, next, packing, rows, reverse, recompute })
             }
         };
         let (index, op) = (self.top(), Op::Scan(Arc::clone(&scan)));

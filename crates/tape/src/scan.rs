@@ -3,6 +3,7 @@
 //! [`scan`] takes a state and sequences through a step `(state, input) -> (state, output)`. The rows of
 //! a sequence that has ended keep their last state. The gradient of a scan is a scan run the other way
 //! (see [`grad`](mod@crate::grad)), so gradients of gradients go through scans as through anything else.
+//! [`segments`](mod@crate::segments) records scans, also in segments.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -11,12 +12,11 @@ use smallvec::SmallVec;
 
 use crate::dtype::DType;
 use crate::error::ShapeError;
-use smallvec::SmallVec;
-
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::{Meta, Op, Part};
 use crate::packing::Packing;
 use crate::record::{Var, Vars};
+use crate::segments::{ScanOptions, scan_with};
 use crate::shape::{Dim, Shape};
 
 /// A recorded loop.
@@ -34,6 +34,8 @@ pub struct Scan {
     pub rows: Dim,
     /// Whether the last step comes first.
     pub reverse: bool,
+    /// Whether a gradient runs the loop again rather than have it keep what the gradient needs.
+    pub recompute: bool,
 }
 
 /// How an input of a body gets its value.
@@ -84,7 +86,9 @@ impl Role {
 impl Scan {
     /// The settings as they stand in dumps.
     pub fn attributes(&self) -> String {
-        format!("steps={}{}", self.packing, if self.reverse { " reverse" } else { "" })
+        let reverse = if self.reverse { " reverse" } else { "" };
+        let recompute = if self.recompute { " recompute" } else { "" };
+        format!("steps={}{reverse}{recompute}", self.packing)
     }
 
     /// The shape and type of a part, where `outer` gives the shape of each of the node's inputs.
@@ -165,8 +169,9 @@ impl Scan {
 impl PartialEq for Scan {
     fn eq(&self, other: &Scan) -> bool {
         self.body == other.body
-            && (&self.roles, &self.next, &self.packing, self.rows, self.reverse)
-                == (&other.roles, &other.next, &other.packing, other.rows, other.reverse)
+            && (&self.roles, &self.next, &self.packing, self.rows)
+                == (&other.roles, &other.next, &other.packing, other.rows)
+            && (self.reverse, self.recompute) == (other.reverse, other.recompute)
     }
 }
 
@@ -174,7 +179,7 @@ impl Eq for Scan {}
 
 impl Hash for Scan {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.body, &self.roles, &self.next, &self.packing, self.reverse).hash(state);
+        (&self.body, &self.roles, &self.next, &self.packing, self.reverse, self.recompute).hash(state);
     }
 }
 
@@ -301,7 +306,7 @@ pub fn scan<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     inputs: X,
     step: impl FnOnce(S, X) -> (S, Y),
 ) -> (S, Y) {
-    run(packing, false, state, inputs, step)
+    scan_with(packing, ScanOptions::default(), state, inputs, step)
 }
 
 /// Like [`scan`], but from the last step to the first.
@@ -312,49 +317,5 @@ pub fn scan_reverse<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     inputs: X,
     step: impl FnOnce(S, X) -> (S, Y),
 ) -> (S, Y) {
-    run(packing, true, state, inputs, step)
-}
-
-#[track_caller]
-fn run<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
-    packing: &Packing,
-    reverse: bool,
-    state: S,
-    inputs: X,
-    step: impl FnOnce(S, X) -> (S, Y),
-) -> (S, Y) {
-    let (initial, sequences) = (flat(&state), flat(&inputs));
-    let Some(first) = initial.first().or(sequences.first()) else {
-        panic!("scan needs a state or a sequence");
-    };
-    let tape = first.tape();
-    tape.open_body(packing, reverse);
-    let fed = |vars: &[Var<'t>], role| -> Vars<'t> {
-        vars.iter().map(|var| tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}"))).collect()
-    };
-    let states = fed(&initial, Role::State);
-    let (next, outputs) = step(
-        state.rebuild(&mut states.iter().copied()),
-        inputs.rebuild(&mut fed(&sequences, Role::Sequence).into_iter()),
-    );
-    let next_vars = flat(&next);
-    for (before, after) in states.iter().zip(&next_vars) {
-        let shapes = [before.shape(), after.shape()];
-        if shapes[0] != shapes[1] {
-            let reason = "the next state must have the shape of the state";
-            panic!("{}", ShapeError::new("scan", &shapes, reason));
-        }
-    }
-    let places: SmallVec<[NodeId; 16]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
-    let node = tape.close_body(&next_vars);
-    let take = |part| tape.part(node, part).unwrap_or_else(|error| panic!("{error}"));
-    let finals: Vars<'t> = (0..next_vars.len() as u32).map(|state| take(Part::Final(state))).collect();
-    let stacked: Vars<'t> = places.into_iter().map(|place| take(Part::Stacked(place))).collect();
-    (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
-}
-
-fn flat<'t>(bundle: &impl Bundle<'t>) -> Vars<'t> {
-    let mut vars = Vars::new();
-    bundle.flatten(&mut vars);
-    vars
+    scan_with(packing, ScanOptions { reverse: true, ..ScanOptions::default() }, state, inputs, step)
 }

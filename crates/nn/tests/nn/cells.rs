@@ -1,7 +1,9 @@
 //! Cells against plain loops, one step and through time.
 
-use nn::{Cell, Layout, Lstm, LstmState, Params, Sequence, VanillaRnn, unroll, zero_state};
-use tape::{DType, concat};
+use nn::{
+    Cell, Layout, Lstm, LstmState, Params, Sequence, VanillaRnn, unroll, unroll_in_segments, zero_state,
+};
+use tape::{DType, Segments, concat, grad};
 
 use crate::support::{Draw, close, compute, input, layer, of, product, scatter};
 
@@ -133,4 +135,25 @@ fn a_hidden_state_of_another_width_is_refused() {
     let tape = params.tape();
     let x = Sequence::pack(tape.number(0.0).expand([2, 1, 2]), &Layout::full(2, 1));
     unroll(&cell, &x, zero_state(&tape, 2, 4));
+}
+
+#[test]
+fn segments_of_time_change_no_gradient() {
+    let mut params = Params::seeded(DType::F64, 4);
+    let cell = Lstm::new(params.scope("lstm"), 3, 2);
+    let layout = Layout::new(5, &[2, 5, 3]);
+    let (x, h0) = (input(&mut params, "x", &[3, 5, 3]), input(&mut params, "h0", &[3, 2]));
+    let of = |segments: Option<Segments>| {
+        compute(&params, |tape| {
+            let inputs = Sequence::pack(x.on(tape), &layout);
+            let (outputs, last) = match segments {
+                None => unroll(&cell, &inputs, h0.on(tape)),
+                Some(segments) => unroll_in_segments(&cell, &inputs, h0.on(tape), segments),
+            };
+            grad(outputs.to_padded().sum() * last.c.sum(), &[x.on(tape)])[0]
+        })
+    };
+    close(&of(Some(Segments::recomputed(5))), &of(None), 1e-14);
+    let truncated_nowhere = Segments { length: 5, recompute: false, truncate: true };
+    close(&of(Some(truncated_nowhere)), &of(None), 1e-14);
 }

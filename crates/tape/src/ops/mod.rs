@@ -4,6 +4,7 @@
 //! struct with its attributes, [`Rule`] (shape, evaluation, gradient), the methods that people call,
 //! samples for the shared tests. Passes ask an operation for its [`Kind`] and never list operations.
 
+mod barrier;
 mod binary;
 mod concat;
 mod custom;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use barrier::Barrier;
 pub use binary::Binary;
 pub(crate) use binary::BinaryUser;
 pub use concat::{Concat, concat};
@@ -293,6 +295,8 @@ operations! {
     Unfold
     /// Windows added into pictures.
     Fold
+    /// The operand, kept apart.
+    Barrier
     /// A value taken out of a scan.
     Part
     /// An operation of the user's.

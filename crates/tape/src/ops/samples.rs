@@ -70,6 +70,7 @@ pub(crate) fn all() -> Vec<Sample> {
         super::slice::samples(),
         super::pad::samples(),
         super::concat::samples(),
+        super::barrier::samples(),
         super::gather::samples(),
         super::pick::samples(),
         super::softmax::samples(),

@@ -34,6 +34,16 @@ impl Axes {
         axis < 32 && self.0 >> axis & 1 == 1
     }
 
+    /// The set without an axis.
+    pub(crate) fn without(self, axis: usize) -> Axes {
+        Axes(self.0 & !(1 << axis))
+    }
+
+    /// Whether no axis is in the set.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// The axes, outermost first.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         (0..32).filter(move |axis| self.contains(*axis))

@@ -339,7 +339,7 @@ impl<'a> Lift<'a> {
         }
         let next = scan.next.iter().map(|next| new_ids[next]).collect();
         let (packing, rows, reverse) = (scan.packing.clone(), scan.rows, scan.reverse);
-        let scan = Scan { body, roles, next, packing, rows, reverse };
+        let scan = Scan { body, roles, next, packing, rows, reverse, recompute: scan.recompute };
         let place = self.graph.push(Node { op: Op::Scan(Arc::new(scan)), inputs, ..self.node.clone() });
         (place, new_ids)
     }

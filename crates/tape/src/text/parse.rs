@@ -170,6 +170,7 @@ impl<'a> Parser<'a> {
         }
         let packing = row.packing()?;
         let reverse = row.optional(|word| (word == "reverse").then_some(())).is_some();
+        let recompute = row.optional(|word| (word == "recompute").then_some(())).is_some();
         let rows = row.optional(|word| Dim::parse(word.strip_prefix("rows=")?));
         let rows = rows.unwrap_or_else(|| usual_rows(&packing, depth));
         let Some(dtype) = row.optional(real) else { return Err(row.expected("f32 or f64")) };
@@ -177,7 +178,7 @@ impl<'a> Parser<'a> {
         row.finish()?;
         let body = self.block(Some(&Around { graph, packing: &packing, rows }), depth + 1)?;
         let (roles, inputs) = body.feeds.into_iter().unzip();
-        let scan = Scan { body: body.graph, roles, next: body.ends, packing, rows, reverse };
+        let scan = Scan { body: body.graph, roles, next: body.ends, packing, rows, reverse, recompute };
         Ok(self.made(Op::Scan(Arc::new(scan)), inputs, Shape::scalar(), dtype))
     }
 

@@ -1,6 +1,18 @@
 //! What several of the test programs share.
 
+#![allow(dead_code, reason = "each test program uses some of it")]
+
 use std::path::Path;
+
+use tape::{DType, Shape, Tensor};
+
+/// Numbers between -0.5 and 0.5, spread evenly and without pattern, other ones for each salt.
+pub fn spread(shape: &[usize], salt: usize, dtype: DType) -> Tensor {
+    let len = shape.iter().product::<usize>();
+    let numbers: Vec<f64> =
+        (0..len).map(|i| ((i + 31 * salt + 1) as f64 * 0.618_033_988_749_895).fract() - 0.5).collect();
+    Tensor::from_f64(dtype, Shape::from(shape), &numbers)
+}
 
 /// Compares a text with the file of that name in `tests/golden`, which `cargo xtask bless` rewrites.
 #[track_caller]

@@ -1,0 +1,254 @@
+//! How a scan is run and recorded, in particular in segments of time.
+//!
+//! A scan in segments is several scans, one after another, with the same body: each begins with the
+//! state that the one before it has left. Cut so,
+//!
+//! - a gradient can be **recomputed**: a segment's loop keeps nothing but its last state, and the gradient
+//!   runs it again from the state before it. For `T` steps in segments of `√T`, memory grows as `√T`
+//!   instead of `T`, for one more run forward;
+//! - it can be **truncated**: no gradient goes from a segment to the one before it.
+//!
+//! The numbers are those of the plain scan, but for the rounding of sums that are cut in pieces. What a
+//! gradient of a recomputed gradient needs is kept.
+
+use std::iter;
+use std::ops::Range;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::error::ShapeError;
+use crate::graph::{Node, NodeId};
+use crate::ops::{Op, Part, concat};
+use crate::packing::Packing;
+use crate::record::{Tape, Var, Vars};
+use crate::scan::{Bundle, Role, Scan};
+use crate::shape::{Dim, Shape};
+
+/// Segments of time of a scan.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Segments {
+    /// The steps of a segment; the last to run may have fewer.
+    pub length: usize,
+    /// Whether a gradient runs each segment again instead of keeping what it needs from the first run.
+    pub recompute: bool,
+    /// Whether gradients end where a segment begins.
+    pub truncate: bool,
+}
+
+impl Segments {
+    /// Segments that are run again for the gradient, of such a length that the memory for `steps` steps
+    /// is the smallest: as many segments as steps in one.
+    ///
+    /// ```
+    /// assert_eq!(tape::Segments::recomputed(100).length, 10);
+    /// ```
+    pub fn recomputed(steps: usize) -> Segments {
+        let length = steps.isqrt().max(1);
+        Segments { length, recompute: true, truncate: false }
+    }
+
+    /// Segments of so many steps, each of which no gradient leaves: truncated backpropagation through time.
+    pub fn truncated(length: usize) -> Segments {
+        Segments { length, recompute: false, truncate: true }
+    }
+}
+
+/// How a scan is run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ScanOptions {
+    /// Whether the last step comes first.
+    pub reverse: bool,
+    /// Whether time is cut, and how.
+    pub segments: Option<Segments>,
+}
+
+impl ScanOptions {
+    /// The steps of each segment, in the order in which they run. There is at least one.
+    fn cuts(&self, steps: usize) -> SmallVec<[Range<usize>; 1]> {
+        let length = self.segments.map_or(steps, |segments| segments.length).max(1);
+        let mut cuts: SmallVec<[Range<usize>; 1]> = match steps {
+            0 => iter::once(0..0).collect(),
+            _ => (0..steps).step_by(length).map(|start| start..steps.min(start + length)).collect(),
+        };
+        if self.reverse {
+            // From the end, so that the segment that runs last is the short one.
+            cuts = cuts.iter().map(|cut| steps - cut.end..steps - cut.start).collect();
+        }
+        cuts
+    }
+}
+
+/// Like [`scan`](fn@crate::scan), backward or in segments as the options say.
+///
+/// ```
+/// use tape::{DType, Packing, ScanOptions, Segments, Tape, Tensor, grad, scan_with};
+///
+/// let tape = Tape::new(DType::F64);
+/// let x = tape.input(Tensor::new([6, 1], vec![1.0; 6]));
+/// let zero = tape.input(Tensor::new([1, 1], vec![0.0]));
+/// let sums = |segments| {
+///     let options = ScanOptions { segments: Some(segments), ..ScanOptions::default() };
+///     scan_with(&Packing::uniform(6, 1), options, zero, x, |sum, x| (sum + x, ())).0
+/// };
+/// // The sum of all steps, of which only the last two are within reach of a truncated gradient.
+/// let sum = sums(Segments::truncated(2));
+/// assert_eq!(sum.value().as_slice::<f64>(), [6.0]);
+/// assert_eq!(grad(sum.sum(), &[x])[0].value().as_slice::<f64>(), [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+///
+/// let sum = sums(Segments::recomputed(6));
+/// assert_eq!(grad(sum.sum(), &[x])[0].value().as_slice::<f64>(), [1.0; 6]);
+/// ```
+///
+/// # Panics
+/// As [`scan`](fn@crate::scan) does, and if a segment is to have no steps.
+#[track_caller]
+pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
+    packing: &Packing,
+    options: ScanOptions,
+    state: S,
+    inputs: X,
+    step: impl FnOnce(S, X) -> (S, Y),
+) -> (S, Y) {
+    assert!(options.segments.is_none_or(|segments| segments.length > 0), "a segment needs a step at least");
+    let (initial, sequences) = (flat(&state), flat(&inputs));
+    let Some(first) = initial.first().or(sequences.first()) else {
+        panic!("scan needs a state or a sequence");
+    };
+    let tape = first.tape();
+    let cuts = options.cuts(packing.steps());
+    let rows_of = |cut: &Range<usize>| -> Vars<'t> {
+        let whole = cuts.len() == 1;
+        sequences.iter().map(|rows| if whole { *rows } else { steps_of(*rows, packing, cut) }).collect()
+    };
+
+    // The first segment records the step.
+    let fed_rows = rows_of(&cuts[0]);
+    let recompute = options.segments.is_some_and(|segments| segments.recompute);
+    tape.open_body(&packing.segment(cuts[0].clone()), options.reverse, recompute);
+    let feed = |vars: &[Var<'t>], role| -> Vars<'t> {
+        vars.iter().map(|var| tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}"))).collect()
+    };
+    let states = feed(&initial, Role::State);
+    let (next, outputs) = step(
+        state.rebuild(&mut states.iter().copied()),
+        inputs.rebuild(&mut feed(&fed_rows, Role::Sequence).into_iter()),
+    );
+    let next_vars = flat(&next);
+    for (before, after) in states.iter().zip(&next_vars) {
+        let shapes = [before.shape(), after.shape()];
+        if shapes[0] != shapes[1] {
+            let reason = "the next state must have the shape of the state";
+            panic!("{}", ShapeError::new("scan", &shapes, reason));
+        }
+    }
+    let places: SmallVec<[NodeId; 16]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+    let scan = tape.close_body(&next_vars);
+    let taken = |scan: Var<'t>| Taken::from(scan, next_vars.len(), &places);
+    let mut segments: SmallVec<[Taken<'t>; 1]> = smallvec![taken(scan)];
+
+    // The others run it from where the one before them has ended.
+    for cut in &cuts[1..] {
+        let mut states = segments[segments.len() - 1].finals.clone();
+        if options.segments.is_some_and(|segments| segments.truncate) {
+            states = states.into_iter().map(Var::detach).collect();
+        }
+        let replaced = Replaced { states: &states, before: &fed_rows, rows: &rows_of(cut) };
+        segments.push(taken(record_again(scan, packing.segment(cut.clone()), &replaced)));
+    }
+
+    let finals = segments[segments.len() - 1].finals.clone();
+    let joined = |output: usize| {
+        let mut parts: SmallVec<[(Var<'t>, usize); 1]> =
+            segments.iter().zip(&cuts).map(|(segment, cut)| (segment.stacked[output], cut.len())).collect();
+        if options.reverse {
+            parts.reverse();
+        }
+        if parts.len() == 1 { parts[0].0 } else { join_steps(&parts, packing) }
+    };
+    let stacked: Vars<'t> = (0..places.len()).map(joined).collect();
+    (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
+}
+
+/// What is taken out of the scan of a segment.
+struct Taken<'t> {
+    finals: Vars<'t>,
+    stacked: Vars<'t>,
+}
+
+impl<'t> Taken<'t> {
+    #[track_caller]
+    fn from(scan: Var<'t>, states: usize, outputs: &[NodeId]) -> Taken<'t> {
+        let take = |part| scan.tape().part(scan, part).unwrap_or_else(|error| panic!("{error}"));
+        Taken {
+            finals: (0..states as u32).map(|state| take(Part::Final(state))).collect(),
+            stacked: outputs.iter().map(|place| take(Part::Stacked(*place))).collect(),
+        }
+    }
+}
+
+/// What a further segment is fed in place of what the first one was.
+struct Replaced<'a, 't> {
+    states: &'a [Var<'t>],
+    /// The sequences of the first segment.
+    before: &'a [Var<'t>],
+    /// Those of this one.
+    rows: &'a [Var<'t>],
+}
+
+/// Records a scan with the body of another, over other steps.
+fn record_again<'t>(scan: Var<'t>, packing: Packing, replaced: &Replaced<'_, 't>) -> Var<'t> {
+    let tape: &Tape = scan.tape();
+    let node = tape.node(scan);
+    let Op::Scan(first) = &node.op else { unreachable!("a closed body is a scan") };
+    let before: SmallVec<[NodeId; 16]> = replaced.before.iter().map(|rows| tape.place(*rows)).collect();
+    let mut states = replaced.states.iter();
+    let feed = |(role, input): (&Role, &NodeId)| match role {
+        Role::State => *states.next().expect("as many states as the first segment has"),
+        Role::Sequence => {
+            let number = before.iter().position(|rows| rows == input).expect("a sequence of the scan");
+            replaced.rows[number]
+        }
+        Role::Rows | Role::Constant => tape.at(*input),
+    };
+    let inputs: Vars<'t> = first.roles.iter().zip(&node.inputs).map(feed).collect();
+    let again = Scan { packing, ..Scan::clone(first) };
+    tape.replay(&Node { op: Op::Scan(again.into()), ..node.clone() }, &inputs)
+}
+
+/// The rows of some steps of a packed sequence.
+#[track_caller]
+fn steps_of<'t>(rows: Var<'t>, packing: &Packing, steps: &Range<usize>) -> Var<'t> {
+    if let Some(total) = packing.total().known() {
+        let row = |step| if step == packing.steps() { total } else { packing.offset(step, 0) };
+        return rows.slice(0, row(steps.start)..row(steps.end));
+    }
+    // In the step of another scan the rows of one step here are not a number.
+    let some = by_step(rows, packing.steps(), packing).slice(0, steps.clone());
+    some.reshape(rows.shape().with_leading(packing.segment(steps.clone()).total()))
+}
+
+/// The rows of segments, of so many steps each, one after another.
+#[track_caller]
+fn join_steps<'t>(parts: &[(Var<'t>, usize)], packing: &Packing) -> Var<'t> {
+    let total = packing.total();
+    if total.known().is_some() {
+        return concat(&parts.iter().map(|(part, _)| *part).collect::<Vars<'t>>(), 0);
+    }
+    let parts: Vars<'t> = parts.iter().map(|(part, steps)| by_step(*part, *steps, packing)).collect();
+    let joined = concat(&parts, 0);
+    joined.reshape(joined.shape().without_leading().with_leading(total))
+}
+
+/// Packed rows of sequences that are all as long as (steps, sequences, …).
+#[track_caller]
+fn by_step<'t>(rows: Var<'t>, steps: usize, packing: &Packing) -> Var<'t> {
+    let rest = rows.shape().without_leading();
+    let leading = [Dim::new(steps), packing.sequences()];
+    rows.reshape(leading.into_iter().chain(rest.dims().iter().copied()).collect::<Shape>())
+}
+
+fn flat<'t>(bundle: &impl Bundle<'t>) -> Vars<'t> {
+    let mut vars = Vars::new();
+    bundle.flatten(&mut vars);
+    vars
+}
