@@ -8,17 +8,26 @@ mod pointwise;
 mod simd;
 mod softmax;
 
-pub use gemm::add_product;
+pub use gemm::{Multiply, add_product};
 
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
+
+/// Who computes a product.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Threads {
+    /// The calling thread.
+    One,
+    /// The threads of the present pool, where the product is large enough.
+    All,
+}
 
 /// Evaluates an operation by its fastest kernel.
 pub(crate) fn run(op: &Op, mut io: Io<'_>) -> Result<(), String> {
     match op {
         Op::Dot(dot) => {
             let size = dot.size(&io.inputs[0].shape, io.shape);
-            with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out()));
+            with_real!(io.dtype(), T => gemm::product::<T>(*dot, size, io.get(0), io.get(1), io.out(), Threads::All));
             Ok(())
         }
         Op::Unary(op) => {
