@@ -4,6 +4,7 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{AddAssign, MulAssign};
 
+use crate::kernels::Multiply;
 use crate::tensor::{Data, Slice, SliceMut};
 
 /// The type of a tensor's elements.
@@ -54,7 +55,7 @@ pub trait Element: Copy + Default + PartialEq + Send + Sync + Debug + Display + 
 }
 
 /// A floating-point element.
-pub trait Real: Element + num_traits::Float + AddAssign + MulAssign + Sum {
+pub trait Real: Element + Multiply + num_traits::Float + AddAssign + MulAssign + Sum {
     /// The nearest number of this type.
     fn from_f64(number: f64) -> Self;
     /// The number as `f64`, which represents it exactly.

@@ -10,7 +10,7 @@ mod pointwise;
 mod simd;
 mod softmax;
 
-pub use gemm::add_product;
+pub use gemm::{Multiply, add_product};
 
 /// Elements that a packed right operand takes.
 pub(crate) fn packed_len(dtype: DType, k: usize, n: usize) -> usize {

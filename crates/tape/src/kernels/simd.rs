@@ -14,6 +14,37 @@ pub(crate) enum Width {
     Wide,
 }
 
+/// Instructions that kernels with intrinsics are written for, each with all before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// What every machine of the target has.
+    Baseline,
+    /// Vectors of 256 bits and fused multiply-add.
+    Avx2,
+    /// Vectors of 512 bits.
+    Avx512,
+}
+
+impl Level {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Level; 3] = [Level::Baseline, Level::Avx2, Level::Avx512];
+
+    /// The most that the processor has.
+    pub(crate) fn of_processor() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if has_avx512() {
+                return Level::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Level::Avx2;
+            }
+        }
+        Level::Baseline
+    }
+}
+
 /// A loop that is to be compiled for several widths; `run` must be `#[inline(always)]`.
 pub(crate) trait Job {
     /// Runs the loop. It is told whether there is more than the baseline, where a fused multiply-add would

@@ -17,7 +17,7 @@ use super::{
     Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Product, Share, Work, Yield,
 };
 use crate::graph::{Node, NodeId};
-use crate::kernels;
+use crate::kernels::{self, arena::ALIGNMENT};
 use crate::ops::{Meta, Op, Part};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
@@ -43,7 +43,7 @@ struct Placer<'a> {
     last_use: Vec<usize>,
     homes: Vec<Option<Home>>,
     /// For products whose right operand is packed, where that is given.
-    packed: HashMap<NodeId, u32>,
+    packed: HashMap<NodeId, Operand>,
     /// Values whose place is not of the block's own part of the arena.
     pinned: HashMap<NodeId, Home>,
     allocator: Allocator,
@@ -128,9 +128,9 @@ impl<'a> Placer<'a> {
                     let result = self.operand(id);
                     let work = self.work(id, op, &result);
                     self.push(node, [result].into_iter().collect(), work);
-                    if let Some(slot) = self.packed.get(&id) {
+                    if let Some(packed) = self.packed.get(&id) {
                         let instruction = self.instructions.last_mut().expect("it was just pushed");
-                        instruction.operands[1].home = Home::Given(*slot, 0);
+                        instruction.operands[1] = packed.clone();
                     }
                 }
             }
@@ -194,7 +194,7 @@ impl<'a> Placer<'a> {
         let body = LoopPlacer { scan, program: &program, rows, views: views(&program) };
         let mut packs = body.packs();
         for pack in &mut packs {
-            let (bytes, source) = (pack.place.shape.len() * pack.place.dtype.bytes(), &operands[pack.slot]);
+            let (bytes, source) = (pack.reserved(), &operands[pack.slot]);
             let start = self.allocator.take(bytes);
             temporary.push((start, bytes));
             pack.place.home = Home::Arena(start);
@@ -311,6 +311,15 @@ struct Pack {
     place: Operand,
 }
 
+impl Pack {
+    /// The bytes that its place takes: those of the widest vectors there are, so that a plan is as large on
+    /// every machine.
+    fn reserved(&self) -> usize {
+        let size = self.product.size(0);
+        size.k * (size.n * self.place.dtype.bytes()).next_multiple_of(ALIGNMENT)
+    }
+}
+
 /// Places the body of a loop and says how it is fed and what becomes of its values.
 struct LoopPlacer<'a> {
     scan: &'a Arc<Scan>,
@@ -407,8 +416,8 @@ impl LoopPlacer<'_> {
         let mut placer = Placer::new(program, self.rows, &kept);
         placer.pinned = pinned;
         for pack in packs {
-            let slot = feeds.len() as u32;
-            placer.packed.extend(pack.users.into_iter().map(|user| (user, slot)));
+            let given = Operand { home: Home::Given(feeds.len() as u32, 0), ..pack.place.clone() };
+            placer.packed.extend(pack.users.into_iter().map(|user| (user, given.clone())));
             feeds.push(Feed { from: pack.place, share: Share::Whole });
         }
         placer.run();

@@ -1,0 +1,143 @@
+//! Matrix products by packed micro-kernels, in `f32` and `f64`, for AVX-512, AVX2 and whatever else there is.
+//!
+//! * `vector`: the few instructions that a kernel is written over;
+//! * `kernel`: the micro-kernels, and the law that makes bits independent of everything else;
+//! * `pack`: operands laid out as kernels read them;
+//! * `blocks`: the loops around the kernels;
+//! * `share`: rows and columns to threads;
+//! * `scratch`: the memory a thread packs into.
+#![allow(unsafe_code, reason = "kernels take pointers, and instructions that not every processor has")]
+
+mod blocks;
+mod kernel;
+mod pack;
+mod scratch;
+mod share;
+mod vector;
+
+pub use kernel::Multiply;
+
+use blocks::{Product, Right};
+
+use super::Threads;
+use super::simd::Level;
+use crate::dtype::Real;
+use crate::ops::{Dot, ProductSize};
+
+fn right_of<T>(dot: Dot, right: &[T]) -> Right<'_, T> {
+    if dot.transpose_right { Right::Columns(right) } else { Right::Rows(right) }
+}
+
+/// `out = left · right` for every product of the batch.
+pub(crate) fn product<T: Real>(
+    dot: Dot,
+    size: ProductSize,
+    left: &[T],
+    right: &[T],
+    out: &mut [T],
+    threads: Threads,
+) {
+    let ProductSize { batch, m, k, n } = size;
+    let kernels = T::kernels(Level::of_processor());
+    let one = |p: usize, out: &mut [T]| {
+        let (left, right) = (&left[p * m * k..][..m * k], &right[p * k * n..][..k * n]);
+        let right = right_of(dot, right);
+        let product = Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: true };
+        share::compute(&product, out, threads);
+    };
+    if batch == 1 {
+        return one(0, out);
+    }
+    assert_eq!(out.len(), batch * m * n);
+    if !out.is_empty() {
+        out.chunks_exact_mut(m * n).enumerate().for_each(|(p, out)| one(p, out));
+    }
+}
+
+/// `out += left · right`, of matrices (m, k) and (k, n), by the kernel that the engine multiplies with.
+///
+/// An operand that `dot` takes transposed lies as (k, m) or (n, k). Rows and columns are shared out to the
+/// threads of the present [`rayon`] pool; results do not depend on their number. For what stands beside the
+/// tape and should multiply as fast as it, such as gradients by hand that it is measured against.
+///
+/// ```
+/// use tape::add_product;
+/// use tape::ops::Dot;
+///
+/// // Aᵀ B with A (2, 1) and B (2, 3).
+/// let dot = Dot { transpose_left: true, transpose_right: false };
+/// let mut out = [100.0, 0.0, 0.0];
+/// add_product(dot, [1, 2, 3], &[1.0, 2.0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut out);
+/// assert_eq!(out, [109.0, 12.0, 15.0]);
+/// ```
+///
+/// # Panics
+/// If a slice has not as many elements as its matrix.
+#[track_caller]
+pub fn add_product<T: Real>(dot: Dot, [m, k, n]: [usize; 3], left: &[T], right: &[T], out: &mut [T]) {
+    let lengths = [left.len(), right.len(), out.len()];
+    assert!(
+        lengths == [m * k, k * n, m * n],
+        "slices of {lengths:?} elements do not hold matrices ({m}, {k}), ({k}, {n}) and ({m}, {n})"
+    );
+    let kernels = T::kernels(Level::of_processor());
+    let right = right_of(dot, right);
+    let product = Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: false };
+    share::compute(&product, out, Threads::All);
+}
+
+/// How many elements a packed right operand (k, n) takes.
+pub(crate) fn packed_len<T: Real>(k: usize, n: usize) -> usize {
+    k * n.next_multiple_of(T::kernels(Level::of_processor()).lanes)
+}
+
+/// Lays a right operand (k, n), or (n, k) if it is to be taken transposed, out for [`product_packed`]. It is
+/// read fastest where `to` begins at a cache line.
+pub(crate) fn pack<T: Real>(k: usize, n: usize, right: &[T], transposed: bool, to: &mut [T]) {
+    let right = if transposed { Right::Columns(right) } else { Right::Rows(right) };
+    blocks::pack_right(T::kernels(Level::of_processor()), k, n, right, to);
+}
+
+/// `out = left · right` by a right operand that was packed. The bits are those of [`product`].
+pub(crate) fn product_packed<T: Real>(
+    left_transposed: bool,
+    [m, k, n]: [usize; 3],
+    left: &[T],
+    packed: &[T],
+    out: &mut [T],
+    threads: Threads,
+) {
+    let kernels = T::kernels(Level::of_processor());
+    let right = Right::Packed(packed);
+    share::compute(&Product { kernels, m, k, n, left, left_transposed, right, fresh: true }, out, threads);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_agree_with_plain_loops_for_every_layout() {
+        for (m, k, n) in [(1, 1, 1), (3, 5, 2), (130, 7, 33), (257, 64, 20), (2, 0, 3)] {
+            for flags in 0..4 {
+                let dot = Dot { transpose_left: flags & 1 == 1, transpose_right: flags & 2 == 2 };
+                let spread = |len: usize, step: f64| -> Vec<f64> {
+                    (0..len).map(|i| ((i + 1) as f64 * step).fract() - 0.5).collect()
+                };
+                let (left, right) = (spread(m * k, 0.618), spread(k * n, 0.755));
+                let (mut out, mut sum) = (vec![f64::NAN; m * n], vec![3.0; m * n]);
+                product(dot, ProductSize { batch: 1, m, k, n }, &left, &right, &mut out, Threads::All);
+                add_product(dot, [m, k, n], &left, &right, &mut sum);
+                for i in 0..m {
+                    for j in 0..n {
+                        let a = |l| if dot.transpose_left { left[l * m + i] } else { left[i * k + l] };
+                        let b = |l| if dot.transpose_right { right[j * k + l] } else { right[l * n + j] };
+                        let expected: f64 = (0..k).map(|l| a(l) * b(l)).sum();
+                        assert!((out[i * n + j] - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
+                        assert!((sum[i * n + j] - 3.0 - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
+                    }
+                }
+            }
+        }
+    }
+}
