@@ -18,6 +18,9 @@ use crate::program::Program;
 use crate::record::{Tape, Var};
 use crate::tensor::{Slice, Tensor};
 
+/// Plans of fewer multiplications than this run on the calling thread.
+const WORTH_THREADS: u64 = 4_000_000;
+
 /// Runs programs from plans that it keeps.
 #[derive(Debug, Default)]
 pub struct Engine {
@@ -102,10 +105,13 @@ impl Engine {
     fn execute(&mut self, tape: &Tape, plan: Arc<Plan>) -> Result<Run<'_>, RunError> {
         let count = tape.inputs();
         self.inputs.extend((0..count).map(|slot| tape.with_input(slot, Tensor::clone)));
+        let mut run = |threads| self.machine.run(&plan, &self.inputs, threads);
         let result = match &self.pool {
-            Pool::Shared => self.machine.run(&plan, &self.inputs, Threads::All),
-            Pool::Single => self.machine.run(&plan, &self.inputs, Threads::One),
-            Pool::Own(pool) => pool.install(|| self.machine.run(&plan, &self.inputs, Threads::All)),
+            Pool::Single => run(Threads::One),
+            // Another thread takes longer to wake up than such a plan takes to run.
+            _ if plan.work() < WORTH_THREADS => run(Threads::One),
+            Pool::Own(pool) => pool.install(|| run(Threads::All)),
+            Pool::Shared => rayon::join(|| run(Threads::All), || ()).0,
         };
         // Nobody else may hold a tensor when its owner writes it again.
         self.inputs.clear();

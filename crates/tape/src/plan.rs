@@ -28,6 +28,7 @@ pub struct Plan {
     /// As it was recorded, to recognise it when it is recorded again.
     pub(crate) source: Program,
     pub(crate) block: Block,
+    work: u64,
 }
 
 /// Instructions that run one after another in a part of the arena.
@@ -100,6 +101,18 @@ impl Instruction {
             Work::Pack(product) => format!("pack {}", product.dot.attributes()).trim_end().to_string(),
             Work::Copy => "copy".into(),
             Work::Loop(inner) => format!("scan {}", inner.scan.attributes()),
+        }
+    }
+
+    /// The multiplications of its matrix products, in a step of one row.
+    fn work(&self) -> u64 {
+        match &self.work {
+            Work::Product(product) => {
+                let size = product.size(1);
+                [size.batch, size.m, size.k, size.n].map(|extent| extent as u64).iter().product()
+            }
+            Work::Loop(inner) => inner.work,
+            _ => 0,
         }
     }
 
@@ -245,7 +258,13 @@ impl Plan {
         let optimised = run(source.clone(), passes);
         let mut block = place::place(&optimised);
         number(&mut block, 0);
-        Plan { block, source }
+        let work = block.instructions.iter().map(Instruction::work).sum();
+        Plan { source, block, work }
+    }
+
+    /// The multiplications of all matrix products of a run.
+    pub(crate) fn work(&self) -> u64 {
+        self.work
     }
 
     /// The bytes of the arena that a run needs: the peak of all values at once.

@@ -268,14 +268,7 @@ impl<'a> Placer<'a> {
 fn work(inner: &Loop) -> u64 {
     let packing = &inner.scan.packing;
     let rows: usize = (0..packing.steps()).map(|t| packing.running(t, 1)).sum();
-    let multiplications = |one: &Instruction| match &one.work {
-        Work::Product(product) => {
-            let size = product.size(1);
-            (size.batch * size.m * size.k * size.n) as u64
-        }
-        _ => 0,
-    };
-    inner.body.instructions.iter().map(multiplications).sum::<u64>() * rows as u64
+    inner.body.instructions.iter().map(Instruction::work).sum::<u64>() * rows as u64
 }
 
 /// For each node that owns a place, the last node that reads it; those of `kept` are read after the end.
