@@ -5,7 +5,9 @@
 
 mod by_hand;
 mod cells;
+mod plot;
 mod products;
+mod record;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +23,9 @@ use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var,
 
 pub use by_hand::ByHand;
 pub use cells::{Mgu, declare_any, declare_gru, declare_gru_after, declare_mgu};
+pub use plot::{Curve, Plot, svg};
 pub use products::Step;
+pub use record::Wish;
 
 /// The sizes of a captioner and its batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
