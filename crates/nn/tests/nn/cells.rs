@@ -119,7 +119,7 @@ fn gru_step(x: &[f64], h: &[f64], hh: &[f64], candidate: impl Fn(&[f64]) -> Vec<
 }
 
 /// Holds a cell whose output is its state to `step`, one row at a time, over sequences of different lengths.
-fn through_time<C: Cell>(
+fn through_time<C>(
     draw: &mut Draw,
     declare: impl Fn(&mut Params, usize, usize) -> C,
     step: impl Fn(&Params, &[f64], &[f64]) -> Vec<f64>,
