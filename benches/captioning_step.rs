@@ -29,7 +29,7 @@ fn step(criterion: &mut Criterion) {
 
 fn compare(criterion: &mut Criterion, name: &str, case: &Case) {
     let mut group = criterion.benchmark_group(format!("captioning step {} {name}", case.workload.name));
-    group.throughput(Throughput::Elements(case.workload.flops(case.cell)));
+    group.throughput(Throughput::Elements(case.flops()));
     group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     for threads in [1, 2] {
         let mut engine = Engine::with_threads(threads).expect("threads");

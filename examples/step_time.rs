@@ -1,20 +1,23 @@
 //! Measures a training step of the captioner, loss and all gradients, and prints it as a line of JSON.
 //!
 //! Made to be run beside other frameworks: with `--inputs` it reads the numbers that they were given, and beside the
-//! times it prints the loss and the norm of each gradient, which must be theirs.
+//! times it prints the loss and the norm of each gradient, which must be theirs. `benches/peers/run` does that.
 //!
 //! `cargo run --release --example step_time -- --size s --cell rnn --threads 1`, or `-- --quick` for a short one.
 
 #[path = "../benches/common/mod.rs"]
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
-use common::{Case, L, PARAMETERS, S, XS};
-use unspool::caption::model::CellKind;
+use clap::{Parser, ValueEnum};
+use common::{ByHand, Case, Declared, L, Mgu, S, Step, Workload, XS};
+use common::{declare_any, declare_gru, declare_gru_after, declare_mgu};
+use unspool::caption::model::{AnyCell, CellKind};
+use unspool::nn::{Cell, Scope};
 use unspool::tape::Engine;
 
 /// Measures a training step of the captioner, loss and all gradients, and prints it as a line of JSON.
@@ -23,25 +26,38 @@ struct Arguments {
     /// The sizes of captioner and batch
     #[arg(long, value_parser = ["xs", "s", "l"], ignore_case = true, default_value = "s")]
     size: String,
-    /// What carries the sentence from word to word
-    #[arg(long, value_parser = ["rnn", "lstm"], default_value = "rnn")]
+    /// What carries the sentence from word to word; `mgu` stands for a user's own
+    #[arg(long, value_parser = ["rnn", "lstm", "mgu", "gru", "gru-after"], default_value = "rnn")]
     cell: String,
     /// Threads that share the work
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
     threads: u16,
-    /// From the tape, or by the formulas that are written out by hand
-    #[arg(long, value_parser = ["autodiff", "handwritten"], default_value = "autodiff")]
-    form: String,
+    /// What is timed
+    #[arg(long, default_value = "autodiff")]
+    form: Form,
     /// A folder of raw little-endian elements, `W_proj.f32` and so on, `features.f32` and `captions.i32`
     #[arg(long)]
     inputs: Option<PathBuf>,
+    /// How long to measure
+    #[arg(long, default_value = "3")]
+    seconds: f64,
     /// The smallest size, a few times
     #[arg(long)]
     quick: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Form {
+    /// From the tape
+    Autodiff,
+    /// By the formulas that are written out by hand, step by step, over the same product kernel (not for a GRU)
+    Handwritten,
+    /// The products of the step and nothing else
+    Products,
+}
+
 fn main() -> ExitCode {
-    match measure(&Arguments::parse()) {
+    match run(&Arguments::parse()) {
         Ok(line) => println!("{line}"),
         Err(error) => {
             eprintln!("step_time: {error}");
@@ -51,48 +67,78 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn measure(arguments: &Arguments) -> Result<serde_json::Value, String> {
+fn run(arguments: &Arguments) -> Result<serde_json::Value, String> {
+    let rnn = |scope: Scope<'_>, workload| declare_any(scope, workload, CellKind::Rnn);
+    let lstm = |scope: Scope<'_>, workload| declare_any(scope, workload, CellKind::Lstm);
+    match arguments.cell.as_str() {
+        "rnn" => measure(arguments, rnn, Some(Case::<AnyCell>::by_hand)),
+        "lstm" => measure(arguments, lstm, Some(Case::<AnyCell>::by_hand)),
+        "mgu" => measure(arguments, declare_mgu, Some(Case::<Mgu>::by_hand)),
+        "gru" => measure(arguments, declare_gru, None),
+        _ => measure(arguments, declare_gru_after, None),
+    }
+}
+
+fn measure<C: Cell + Sync>(
+    arguments: &Arguments,
+    declare: impl FnOnce(Scope<'_>, Workload) -> Declared<C>,
+    by_hand: Option<fn(&Case<C>) -> ByHand>,
+) -> Result<serde_json::Value, String> {
     let size = if arguments.quick { "xs" } else { &arguments.size.to_lowercase() };
     let workload = [XS, S, L].into_iter().find(|one| one.name.to_lowercase() == size).expect("a known size");
-    let cell = if arguments.cell == "rnn" { CellKind::Rnn } else { CellKind::Lstm };
+    let declare = |scope: Scope<'_>| declare(scope, workload);
     let case = match &arguments.inputs {
-        Some(folder) => Case::read(folder, workload, cell)?,
-        None => Case::ragged(workload, cell),
+        Some(folder) => Case::read(folder, workload, declare)?,
+        None => Case::ragged_with(workload, declare),
     };
     let threads = usize::from(arguments.threads);
-    let mut engine = Engine::with_threads(threads).map_err(|error| error.to_string())?;
-    let (times, loss, norms) = if arguments.form == "autodiff" {
-        let times = repeat(arguments.quick, || case.autodiff(&mut engine).number(0));
-        let run = case.autodiff(&mut engine);
-        let norms = (1..=PARAMETERS.len()).map(|output| norm(run.slice(output).typed()));
-        (times, run.number(0), norms.collect::<Vec<f64>>())
-    } else {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| error.to_string())?;
-        let times = repeat(arguments.quick, || f64::from(pool.install(|| case.by_hand()).loss));
-        let result = pool.install(|| case.by_hand());
-        (times, f64::from(result.loss), result.gradients.named().map(|(_, gradient)| norm(gradient)).into())
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| error.to_string())?;
+    let (peer, times, result) = match arguments.form {
+        Form::Autodiff => {
+            let mut engine = Engine::with_threads(threads).map_err(|error| error.to_string())?;
+            eprintln!("the plan needs {} bytes", case.plan(&mut engine).bytes());
+            let times = repeat(arguments, || case.autodiff(&mut engine).number(0));
+            let run = case.autodiff(&mut engine);
+            let squares = (1..=case.weights.all.len()).map(|output| square(run.slice(output).typed()));
+            ("unspool", times, Some((run.number(0), squares.collect::<Vec<f64>>())))
+        }
+        Form::Handwritten => {
+            let by_hand = by_hand.ok_or("the formulas of this cell are not written out by hand")?;
+            let times = repeat(arguments, || f64::from(pool.install(|| by_hand(&case)).loss));
+            let ByHand { loss, gradients } = pool.install(|| by_hand(&case));
+            ("unspool by hand", times, Some((loss.into(), gradients.iter().map(|one| square(one)).collect())))
+        }
+        Form::Products => {
+            let mut step = Step::of(&case);
+            ("products alone", repeat(arguments, || pool.install(|| step.multiply())), None)
+        }
     };
-    let names = PARAMETERS.map(|(name, _)| name.to_string());
+    let (loss, squares) = result.unzip();
+    let norms = squares.map(|squares| {
+        let groups = case.weights.grouped(squares).into_iter();
+        groups.map(|(name, parts)| (name, parts.iter().sum::<f64>().sqrt())).collect::<BTreeMap<_, _>>()
+    });
     let median = times[times.len() / 2];
     Ok(serde_json::json!({
-        "peer": if arguments.form == "autodiff" { "unspool" } else { "unspool by hand" },
+        "peer": peer,
         "size": workload.name,
         "cell": arguments.cell,
         "threads": threads,
         "med_ms": 1e3 * median,
         "min_ms": 1e3 * times[0],
         "loss": loss,
-        "grad_norm": names.into_iter().zip(norms).collect::<std::collections::BTreeMap<String, f64>>(),
+        "grad_norm": norms,
         // Of the products, padding included, whether or not padding is computed.
-        "gflops": 1e-9 * workload.flops(cell) as f64 / median,
+        "gflops": 1e-9 * case.flops() as f64 / median,
         "peak_bytes": peak_bytes(),
     }))
 }
 
 /// The seconds that each of some steps takes, sorted.
-fn repeat(quick: bool, mut step: impl FnMut() -> f64) -> Vec<f64> {
-    let (least, long) = if quick { (3, Duration::ZERO) } else { (10, Duration::from_secs(3)) };
+fn repeat<T>(arguments: &Arguments, mut step: impl FnMut() -> T) -> Vec<f64> {
+    let (least, seconds) = if arguments.quick { (3, 0.0) } else { (5, arguments.seconds) };
+    let long = Duration::from_secs_f64(seconds.max(0.0));
     // What is planned, allocated and paged in once is not part of a step.
     (0..2).for_each(|_| _ = step());
     let (start, mut times) = (Instant::now(), Vec::new());
@@ -105,8 +151,8 @@ fn repeat(quick: bool, mut step: impl FnMut() -> f64) -> Vec<f64> {
     times
 }
 
-fn norm(elements: &[f32]) -> f64 {
-    elements.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
+fn square(elements: &[f32]) -> f64 {
+    elements.iter().map(|x| f64::from(*x).powi(2)).sum()
 }
 
 /// The most memory that this process has held, where the system tells.

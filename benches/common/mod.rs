@@ -1,19 +1,31 @@
 //! What the benches, the example `step_time` and the tests of cost share: the sizes that are measured, a captioner
-//! with a batch for each, and its gradients in two forms that multiply matrices with the same kernel.
-#![allow(dead_code, reason = "each program uses a part of it")]
+//! with a batch for each and a cell of one's choice, its gradients from the tape and by hand, and its products alone.
+//! All multiply with the same kernel.
+#![allow(dead_code, unused_imports, reason = "each program uses a part of it")]
+
+mod by_hand;
+mod cells;
+mod plot;
+mod products;
+mod record;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use unspool::caption::data::batch::Batch;
 use unspool::caption::data::{Captions, END, NULL, Pictures, START, Split};
-use unspool::caption::handwritten::{
-    Captioning, CaptioningLoss, CaptioningSizes, Cell, PerParameter, Products, captioning_loss,
-};
 use unspool::caption::model::{AnyCell, Captioner, CellKind, Input, ModelSettings};
-use unspool::nn::{Param, Params};
+use unspool::nn::{Cell, Param, Params, Scope};
 use unspool::tape::graph::Node;
-use unspool::tape::ops::{Dot, Op};
-use unspool::tape::{DType, Engine, Graph, Run, Tape, Tensor, Var, add_product, grad};
+use unspool::tape::ops::Op;
+use unspool::tape::plan::Plan;
+use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var, grad};
+
+pub use by_hand::ByHand;
+pub use cells::{Mgu, declare_any, declare_gru, declare_gru_after, declare_mgu};
+pub use plot::{Curve, Plot, svg};
+pub use products::Step;
+pub use record::Wish;
 
 /// The sizes of a captioner and its batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,24 +54,15 @@ pub const S: Workload = Workload { name: "S", n: 50, t: 16, f: 512, d: 256, h: 5
 /// COCO with raw features and ten thousand words: here products are nearly all of the time.
 pub const L: Workload = Workload { name: "L", n: 128, t: 20, f: 2048, d: 512, h: 512, v: 10_000 };
 
-/// Each parameter's name in CS231n and in the captioner.
-pub const PARAMETERS: [(&str, &str); 8] = [
-    ("W_proj", "project/w"),
-    ("b_proj", "project/b"),
-    ("W_embed", "embed/w"),
-    ("Wx", "rnn/wx"),
-    ("Wh", "rnn/wh"),
-    ("b", "rnn/b"),
-    ("W_vocab", "scores/w"),
-    ("b_vocab", "scores/b"),
-];
+/// The names that CS231n gives the parameters, which are those of their files.
+pub const PARAMETERS: [&str; 8] = ["W_proj", "b_proj", "W_embed", "Wx", "Wh", "b", "W_vocab", "b_vocab"];
 
 impl Workload {
     /// Floating-point operations of the products of a step, forward and backward, padding included:
     /// `4 N F H + 6 N T (G (D H + H H) + H V)`, where a cell has G blocks of weights.
-    pub fn flops(&self, cell: CellKind) -> u64 {
+    pub fn flops(&self, blocks: usize) -> u64 {
         let Workload { n, t, f, d, h, v, .. } = *self;
-        (4 * n * f * h + 6 * n * t * (by_hand(cell).blocks() * (d * h + h * h) + h * v)) as u64
+        (4 * n * f * h + 6 * n * t * (blocks * (d * h + h * h) + h * v)) as u64
     }
 
     /// Features (N, F) from -1 to 1.
@@ -95,45 +98,109 @@ impl Draw {
 }
 
 /// A captioner that is shown the picture by its first state, with a batch of captions.
-pub struct Case {
+pub struct Case<C = AnyCell> {
     pub workload: Workload,
-    pub cell: CellKind,
     pub params: Params,
-    pub model: Captioner<AnyCell>,
+    pub model: Captioner<C>,
     pub batch: Batch,
-    /// In the order of [`PARAMETERS`].
-    pub weights: Vec<Param>,
+    pub weights: Weights,
     /// (N, T + 1).
     captions: Vec<i32>,
+}
+
+/// What a cell declares, by the blocks of columns that its files are made of.
+pub struct Declared<C> {
+    pub cell: C,
+    /// The columns of Wx, from left to right.
+    pub wx: Vec<Param>,
+    /// The columns of Wh.
+    pub wh: Vec<Param>,
+    /// The entries of b.
+    pub b: Vec<Param>,
+    /// For each product that a step repeats one after the other, its blocks of H columns.
+    pub recurrent: &'static [usize],
+}
+
+/// The parameters of a captioner, in the order of [`PARAMETERS`].
+pub struct Weights {
+    /// All of them. A cell may keep the blocks of one file as several parameters, side by side here.
+    pub all: Vec<Param>,
+    /// How many of them each of [`PARAMETERS`] is.
+    pub parts: [usize; 8],
+    /// See [`Declared::recurrent`].
+    pub recurrent: &'static [usize],
+}
+
+impl Weights {
+    /// The blocks of H columns that a cell's weights have, G.
+    pub fn blocks(&self) -> usize {
+        self.recurrent.iter().sum()
+    }
+
+    /// Of something for each parameter, all that belongs to one of [`PARAMETERS`], with its name.
+    pub fn grouped<T>(&self, each: impl IntoIterator<Item = T>) -> Vec<(&'static str, Vec<T>)> {
+        let mut each = each.into_iter();
+        let group = |(name, parts): (&&'static str, &usize)| (*name, each.by_ref().take(*parts).collect());
+        PARAMETERS.iter().zip(&self.parts).map(group).collect()
+    }
 }
 
 impl Case {
     /// With captions of T / 2 to T steps.
     pub fn ragged(workload: Workload, cell: CellKind) -> Case {
-        let captions = workload.draw_captions(workload.t / 2..=workload.t);
-        Case::new(workload, cell, workload.draw_features(), captions)
+        Case::ragged_with(workload, |scope| declare_any(scope, workload, cell))
     }
 
     /// With captions of T steps, so that there is no padding that one form computes and the other does not.
     pub fn full(workload: Workload, cell: CellKind) -> Case {
         let captions = workload.draw_captions(workload.t..=workload.t);
-        Case::new(workload, cell, workload.draw_features(), captions)
+        Case::new(workload, workload.draw_features(), captions, |scope| declare_any(scope, workload, cell))
+    }
+}
+
+impl<C: Cell> Case<C> {
+    /// With captions of T / 2 to T steps.
+    pub fn ragged_with(workload: Workload, declare: impl FnOnce(Scope<'_>) -> Declared<C>) -> Case<C> {
+        let captions = workload.draw_captions(workload.t / 2..=workload.t);
+        Case::new(workload, workload.draw_features(), captions, declare)
     }
 
     /// With the given features (N, F) and captions (N, T + 1).
-    pub fn new(workload: Workload, cell: CellKind, features: Vec<f32>, captions: Vec<i32>) -> Case {
+    pub fn new(
+        workload: Workload,
+        features: Vec<f32>,
+        captions: Vec<i32>,
+        declare: impl FnOnce(Scope<'_>) -> Declared<C>,
+    ) -> Case<C> {
         let settings = ModelSettings {
             input: Input::Features { width: workload.f },
-            cell,
+            // Not looked at where the cell is given.
+            cell: CellKind::Rnn,
             embedding: workload.d,
             hidden: workload.h,
             vocabulary: workload.v,
             picture_at_every_step: false,
         };
         let mut params = Params::seeded(DType::F32, 231);
-        let model = Captioner::new(&mut params, &settings);
-        let weight = |(_, name): (&str, &str)| params.find(name).expect("a captioner has this parameter");
-        let weights = PARAMETERS.map(weight).to_vec();
+        let (mut wx, mut wh, mut b, mut recurrent) = (Vec::new(), Vec::new(), Vec::new(), [].as_slice());
+        let model = Captioner::with_cell(&mut params, &settings, |params| {
+            let declared = declare(params.scope("rnn"));
+            (wx, wh, b, recurrent) = (declared.wx, declared.wh, declared.b, declared.recurrent);
+            declared.cell
+        });
+        let Captioner { project, embed, scores, .. } = &model;
+        let one = |param| vec![param];
+        let groups = [
+            one(project.w),
+            one(project.b),
+            one(embed.w),
+            wx,
+            wh,
+            b,
+            one(scores.affine.w),
+            one(scores.affine.b),
+        ];
+        let weights = Weights { parts: groups.each_ref().map(Vec::len), all: groups.concat(), recurrent };
         let split = Split {
             pictures: Pictures::Features { width: workload.f, data: features },
             names: Vec::new(),
@@ -143,11 +210,15 @@ impl Case {
         };
         let mut batch = Batch::default();
         batch.fill(&split, &split.picture_of);
-        Case { workload, cell, params, model, batch, weights, captions }
+        Case { workload, params, model, batch, weights, captions }
     }
 
     /// With features, captions and parameters from a folder of raw little-endian elements, a file each.
-    pub fn read(folder: &Path, workload: Workload, cell: CellKind) -> Result<Case, String> {
+    pub fn read(
+        folder: &Path,
+        workload: Workload,
+        declare: impl FnOnce(Scope<'_>) -> Declared<C>,
+    ) -> Result<Case<C>, String> {
         let Workload { n, t, f, v, .. } = workload;
         let features = read(&folder.join("features.f32"), n * f, f32::from_le_bytes)?;
         let path = folder.join("captions.i32");
@@ -155,13 +226,28 @@ impl Case {
         if let Some(word) = captions.iter().find(|word| !(0..v as i32).contains(*word)) {
             return Err(format!("{}: {word} is none of {v} words", path.display()));
         }
-        let mut case = Case::new(workload, cell, features, captions);
-        for ((name, _), param) in PARAMETERS.into_iter().zip(&case.weights) {
-            let shape = case.params[*param].shape().clone();
-            let elements = read(&folder.join(format!("{name}.f32")), shape.len(), f32::from_le_bytes)?;
-            case.params.set(*param, Tensor::new(shape, elements)).map_err(|error| error.to_string())?;
+        let mut case = Case::new(workload, features, captions, declare);
+        for (name, parts) in case.weights.grouped(case.weights.all.iter().copied()) {
+            let shapes: Vec<Shape> = parts.iter().map(|part| case.params[*part].shape().clone()).collect();
+            let elements: usize = shapes.iter().map(Shape::len).sum();
+            let elements = read(&folder.join(format!("{name}.f32")), elements, f32::from_le_bytes)?;
+            // A part has some of the columns of every row.
+            let columns = |shape: &Shape| shape.dim(shape.rank() - 1).at(0);
+            let (all, mut first) = (shapes.iter().map(columns).sum(), 0);
+            for (part, shape) in parts.into_iter().zip(shapes) {
+                let width = columns(&shape);
+                let rows = elements.chunks_exact(all);
+                let own: Vec<f32> = rows.flat_map(|row| &row[first..first + width]).copied().collect();
+                case.params.set(part, Tensor::new(shape, own)).map_err(|error| error.to_string())?;
+                first += width;
+            }
         }
         Ok(case)
+    }
+
+    /// Floating-point operations of the products of a step, forward and backward, padding included.
+    pub fn flops(&self) -> u64 {
+        self.workload.flops(self.weights.blocks())
     }
 
     /// Records the loss.
@@ -171,7 +257,7 @@ impl Case {
 
     /// Records the gradients with respect to all parameters.
     pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vec<Var<'t>> {
-        let weights: Vec<Var<'t>> = self.weights.iter().map(|weight| weight.on(tape)).collect();
+        let weights: Vec<Var<'t>> = self.weights.all.iter().map(|weight| weight.on(tape)).collect();
         grad(loss, &weights)
     }
 
@@ -183,28 +269,18 @@ impl Case {
         engine.run(&outputs).expect("words of the vocabulary")
     }
 
-    /// Computes the same by the formulas that are written out by hand, with the tape's products.
-    pub fn by_hand(&self) -> CaptioningLoss<f32> {
-        let Workload { n, t, f, d, h, v, .. } = self.workload;
-        let of = |index: usize| self.params[self.weights[index]].as_slice::<f32>();
-        let parameters = PerParameter {
-            w_proj: of(0),
-            b_proj: of(1),
-            w_embed: of(2),
-            wx: of(3),
-            wh: of(4),
-            b: of(5),
-            w_vocab: of(6),
-            b_vocab: of(7),
-        };
-        let inputs = Captioning {
-            cell: by_hand(self.cell),
-            sizes: CaptioningSizes { n, d: f, w: d, h, v, t: t + 1 },
-            features: &self.batch.pictures,
-            captions: &self.captions,
-            parameters,
-        };
-        captioning_loss(&TapeProducts, &inputs)
+    /// The plan that [`Case::autodiff`] runs.
+    pub fn plan(&self, engine: &mut Engine) -> Arc<Plan> {
+        let tape = self.params.tape();
+        let loss = self.loss(&tape);
+        let outputs: Vec<NodeId> =
+            [loss].into_iter().chain(self.gradients(&tape, loss)).map(|var| var.id()).collect();
+        engine.plan(&tape.graph(), &outputs)
+    }
+
+    /// The elements of a parameter, by its place in [`Weights::all`].
+    pub fn elements(&self, index: usize) -> &[f32] {
+        self.params[self.weights.all[index]].as_slice()
     }
 }
 
@@ -222,29 +298,4 @@ fn read<T>(path: &Path, elements: usize, decode: fn([u8; 4]) -> T) -> Result<Vec
 pub fn nodes(graph: &Graph) -> usize {
     let inner = |node: &Node| if let Op::Scan(scan) = &node.op { nodes(&scan.body) } else { 0 };
     graph.nodes.iter().map(|node| 1 + inner(node)).sum()
-}
-
-/// The cell by its name among the formulas.
-fn by_hand(cell: CellKind) -> Cell {
-    match cell {
-        CellKind::Rnn => Cell::Rnn,
-        CellKind::Lstm => Cell::Lstm,
-    }
-}
-
-/// The tape's products under the formulas, so that what differs is not the products.
-struct TapeProducts;
-
-impl Products<f32> for TapeProducts {
-    fn ab(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: false, transpose_right: false }, [m, k, n], a, b, c);
-    }
-
-    fn atb(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: true, transpose_right: false }, [m, k, n], a, b, c);
-    }
-
-    fn abt(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: false, transpose_right: true }, [m, k, n], a, b, c);
-    }
 }

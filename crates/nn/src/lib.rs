@@ -3,7 +3,7 @@
 //! In reading order: [`param`], [`params`], [`key`], [`scope`] and [`init`] are the numbers of a model;
 //! [`affine`] and [`embedding`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
-//! what a recurrent cell is, [`rnn`] and [`lstm`] are two; [`conv`] and [`pool`] look at pictures;
+//! what a recurrent cell is, [`rnn`], [`lstm`] and [`gru`] are some; [`conv`] and [`pool`] look at pictures;
 //! [`optim`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
@@ -13,6 +13,7 @@ pub mod check;
 pub mod clip;
 pub mod conv;
 pub mod embedding;
+pub mod gru;
 pub mod init;
 pub mod key;
 pub mod layout;
@@ -33,6 +34,7 @@ pub use cell::{Cell, unroll, unroll_in_segments, zero_state};
 pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use embedding::Embedding;
+pub use gru::{GruResetAfter, GruResetBefore};
 pub use init::Init;
 pub use key::{Key, ParamError};
 pub use layout::Layout;

@@ -1,7 +1,8 @@
 //! Cells against plain loops, one step and through time.
 
 use nn::{
-    Cell, Layout, Lstm, LstmState, Params, Sequence, VanillaRnn, unroll, unroll_in_segments, zero_state,
+    Cell, GruResetAfter, GruResetBefore, Layout, Lstm, LstmState, Params, Sequence, VanillaRnn, unroll,
+    unroll_in_segments, zero_state,
 };
 use tape::{DType, Segments, concat, grad};
 
@@ -100,6 +101,84 @@ fn the_lstm_through_time_is_its_loop() {
         layer(&params, &last, |tape| {
             let (_, LstmState { h, c }) = unroll(&cell, &Sequence::pack(x.on(tape), &layout), h0.on(tape));
             concat(&[h, c], 1)
+        });
+    }
+}
+
+/// The state after a step of a gated recurrent unit, from what its gates get of `x` and `h`, both r, z, n: where the
+/// reset comes before the product, `candidate` gives `(r h) Whn`, else it is `r (h Whn + chn)`.
+fn gru_step(x: &[f64], h: &[f64], hh: &[f64], candidate: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let hidden = h.len();
+    let r: Vec<f64> = (0..hidden).map(|k| sigmoid(x[k] + hh[k])).collect();
+    let from_h = candidate(&r);
+    let next = |k: usize| {
+        let z = sigmoid(x[hidden + k] + hh[hidden + k]);
+        (1.0 - z) * (x[2 * hidden + k] + from_h[k]).tanh() + z * h[k]
+    };
+    (0..hidden).map(next).collect()
+}
+
+/// Holds a cell whose output is its state to `step`, one row at a time, over sequences of different lengths.
+fn through_time<C>(
+    draw: &mut Draw,
+    declare: impl Fn(&mut Params, usize, usize) -> C,
+    step: impl Fn(&Params, &[f64], &[f64]) -> Vec<f64>,
+) where
+    C: for<'t> Cell<State<'t> = tape::Var<'t>>,
+{
+    let [n, t, width, hidden] = draw.sizes();
+    let layout = Layout::new(t, &draw.lengths(n, t));
+    let mut params = Params::new(DType::F64);
+    let cell = declare(&mut params, width, hidden);
+    let x = input(&mut params, "x", &[n, t, width]);
+    let h0 = input(&mut params, "h0", &[n, hidden]);
+    scatter(&mut params, draw);
+    let (xs, h0s) = (of(&params, "input/x"), of(&params, "input/h0"));
+    let (mut expected, mut last) = (Vec::new(), Vec::new());
+    for (row, length) in layout.lengths().iter().enumerate() {
+        let mut h = h0s[row * hidden..][..hidden].to_vec();
+        for x in xs[row * t * width..][..length * width].chunks(width) {
+            h = step(&params, x, &h);
+            expected.extend(&h);
+        }
+        expected.extend(vec![0.0; (t - length) * hidden]);
+        last.extend(h);
+    }
+    layer(&params, &expected, |tape| {
+        unroll(&cell, &Sequence::pack(x.on(tape), &layout), h0.on(tape)).0.to_padded()
+    });
+    layer(&params, &last, |tape| unroll(&cell, &Sequence::pack(x.on(tape), &layout), h0.on(tape)).1);
+}
+
+#[test]
+fn the_gru_that_resets_before_the_product_is_its_loop() {
+    for seed in 0..5 {
+        let declare =
+            |params: &mut Params, width, hidden| GruResetBefore::new(params.scope("gru"), width, hidden);
+        through_time(&mut Draw::new(seed + 200), declare, |params, x, h| {
+            let [wx, wh, whn, b] = ["gru/wx", "gru/wh", "gru/whn", "gru/b"].map(|name| of(params, name));
+            let no_state = [wx, vec![0.0; h.len() * b.len()], b];
+            let from_h = product(h, &wh, h.len(), 2 * h.len());
+            gru_step(&mix(x, h, &no_state), h, &from_h, |r| {
+                let reset: Vec<f64> = r.iter().zip(h).map(|(r, h)| r * h).collect();
+                product(&reset, &whn, h.len(), h.len())
+            })
+        });
+    }
+}
+
+#[test]
+fn the_gru_that_resets_after_the_product_is_its_loop() {
+    for seed in 0..5 {
+        let declare =
+            |params: &mut Params, width, hidden| GruResetAfter::new(params.scope("gru"), width, hidden);
+        through_time(&mut Draw::new(seed + 300), declare, |params, x, h| {
+            let [wx, wh, b, chn] = ["gru/wx", "gru/wh", "gru/b", "gru/chn"].map(|name| of(params, name));
+            let no_state = [wx, vec![0.0; h.len() * b.len()], b];
+            let from_h = product(h, &wh, h.len(), 3 * h.len());
+            gru_step(&mix(x, h, &no_state), h, &from_h, |r| {
+                (0..h.len()).map(|k| r[k] * (from_h[2 * h.len() + k] + chn[k])).collect()
+            })
         });
     }
 }
