@@ -12,7 +12,8 @@ use smallvec::SmallVec;
 
 use crate::error::RunError;
 use crate::graph::{Graph, NodeId};
-use crate::kernels::{self, arena::Arena, arena::Region};
+use crate::kernels::fused::{Source, Target};
+use crate::kernels::{self, Threads, arena::Arena, arena::Region};
 use crate::ops::{Io, Op, Value};
 use crate::plan::{Block, Home, Instruction, Loop, Operand, Plan, Work};
 use crate::program::Program;
@@ -233,6 +234,26 @@ impl Machine {
                 Work::Copy(result) => {
                     let source = &instruction.operands[0];
                     self.copy(inputs, spot(source), spot(result), source, rows);
+                }
+                Work::Fused(kernel, results) => {
+                    let window = self.arena.window();
+                    let source = |operand: &Operand| {
+                        let len = operand.shape.elements().at(rows);
+                        match spot(operand) {
+                            Spot::Input { slot, start } => Source::new(inputs[slot].slice().part(start, len)),
+                            here => window.source(region(here, len, operand)),
+                        }
+                    };
+                    let target = |result: &Operand| {
+                        window.target(region(spot(result), result.shape.elements().at(rows), result))
+                    };
+                    let sources: SmallVec<[Source<'_>; 16]> = instruction.operands.iter().map(source).collect();
+                    let mut targets: SmallVec<[Target<'_>; 8]> = results.iter().map(target).collect();
+                    kernel.run(rows, &sources, &mut targets, Threads::All).map_err(|reason| RunError {
+                        op: "fused".into(),
+                        location: instruction.location,
+                        reason,
+                    })?;
                 }
                 Work::Loop(inner) => {
                     let operands: SmallVec<[Spot; 16]> = instruction.operands.iter().map(spot).collect();

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
+use crate::kernels::fused::Kernel;
 use crate::ops::{Kind, Op};
 use crate::passes::{PIPELINE, Pass, run};
 use crate::program::Program;
@@ -72,6 +73,8 @@ pub(crate) enum Work {
     /// The operand as it is, for a result that must not lie where something else will be written.
     Copy(Operand),
     Loop(Box<Loop>),
+    /// Fused work with the places of its results.
+    Fused(Box<Kernel>, SmallVec<[Operand; 4]>),
 }
 
 /// A scan with the places of what it carries and yields.
@@ -180,6 +183,11 @@ fn dump_block(text: &mut String, block: &Block, depth: usize) {
                 format!("{} = {name}{space}{attributes}({operands})  {typed}", place(result))
             }
             Work::Copy(result) => format!("{} = copy({operands})  {}", place(result), typed(result)),
+            Work::Fused(_, results) => {
+                let results: Vec<String> =
+                    results.iter().map(|result| format!("{} {}", place(result), typed(result))).collect();
+                format!("fused({operands}) = {}", results.join(", "))
+            }
             Work::Loop(inner) => {
                 let carried = inner.states.iter().map(|state| format!("carries {}", place(&state.present)));
                 let yields = inner.yields.iter().map(|one| {

@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::graph::{Graph, NodeId};
-use crate::ops::{Op, Part};
+use crate::ops::Part;
 use crate::packing::Packing;
 use crate::record::Var;
 use crate::shape::{Dim, Shape};
@@ -94,7 +94,7 @@ impl Scan {
                 let slot = self.states().nth(state as usize).expect("a part names an existing state");
                 return Ok((outer(slot), self.body.node(self.body.inputs[slot]).dtype));
             }
-            Part::Stacked(node) | Part::Summed(node) => self.body.node(node),
+            Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => self.body.node(node),
         };
         let leads = node.shape.dims().first() == Some(&self.rows);
         let shape = match part {
@@ -114,8 +114,9 @@ impl Scan {
         match part {
             Part::Final(state) => (state as usize) < self.next.len(),
             Part::Stacked(node) | Part::Summed(node) => {
-                self.body.nodes.get(node.index()).is_some_and(|node| !matches!(node.op, Op::Scan(_)))
+                self.body.nodes.get(node.index()).is_some_and(|node| node.op.has_value())
             }
+            Part::Result(_) => false,
         }
     }
 
@@ -133,7 +134,7 @@ impl Scan {
     /// The nodes of the body that a run needs for the given parts.
     pub(crate) fn wanted(&self, parts: impl IntoIterator<Item = Part>) -> Vec<NodeId> {
         let nodes = parts.into_iter().filter_map(|part| match part {
-            Part::Final(_) => None,
+            Part::Final(_) | Part::Result(_) => None,
             Part::Stacked(node) | Part::Summed(node) => Some(node),
         });
         let mut seen = HashSet::new();

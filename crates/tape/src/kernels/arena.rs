@@ -7,6 +7,7 @@
 
 use std::marker::PhantomData;
 
+use super::fused::{Source, Target};
 use crate::dtype::DType;
 use crate::tensor::{Slice, SliceMut};
 
@@ -42,6 +43,29 @@ impl Region {
     }
 }
 
+/// An arena in which several values are read and written at the same time, by a kernel that has checked
+/// where they lie.
+#[derive(Debug)]
+pub(crate) struct Window<'a> {
+    base: *mut u8,
+    size: usize,
+    arena: PhantomData<&'a mut Arena>,
+}
+
+impl<'a> Window<'a> {
+    /// A value to be read.
+    pub fn source(&self, region: Region) -> Source<'a> {
+        region.check(self.size);
+        Source::at(self.base.wrapping_add(region.offset), region)
+    }
+
+    /// A value to be written.
+    pub fn target(&self, region: Region) -> Target<'a> {
+        region.check(self.size);
+        Target::at(self.base.wrapping_add(region.offset), region)
+    }
+}
+
 /// Reads from an arena in which one region is being written.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
@@ -74,6 +98,11 @@ impl Arena {
             arena: PhantomData,
         };
         reader.read(region)
+    }
+
+    /// Any values for a kernel.
+    pub fn window(&mut self) -> Window<'_> {
+        Window { base: self.lines.as_mut_ptr().cast(), size: self.bytes(), arena: PhantomData }
     }
 
     /// One value for writing, and a reader for any others.

@@ -2,6 +2,7 @@
 //! `unsafe` allowed, each block with its argument.
 
 pub(crate) mod arena;
+pub(crate) mod fused;
 mod gemm;
 mod math;
 mod pointwise;
@@ -12,6 +13,16 @@ pub use gemm::add_product;
 
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
+
+/// How many threads a kernel may use; results do not depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Threads {
+    /// Only the one that calls it.
+    #[allow(dead_code, reason = "for callers that share out rows themselves")]
+    One,
+    /// All of the present pool, where the work is worth it.
+    All,
+}
 
 /// Evaluates an operation by its fastest kernel.
 pub(crate) fn run(op: &Op, mut io: Io<'_>) -> Result<(), String> {

@@ -136,6 +136,7 @@ impl<'a> Lift<'a> {
                 Part::Final(state) => Part::Final(*state),
                 Part::Stacked(node) => Part::Stacked(new_ids[node]),
                 Part::Summed(node) => Part::Summed(new_ids[node]),
+                Part::Result(node) => Part::Result(*node),
             };
             places.insert(*part, self.push_part(scan_place, *part, renamed));
         }
@@ -247,7 +248,7 @@ impl<'a> Lift<'a> {
 
     fn body_node(&self, part: Part) -> Option<NodeId> {
         match part {
-            Part::Final(_) => None,
+            Part::Final(_) | Part::Result(_) => None,
             Part::Stacked(node) | Part::Summed(node) => Some(node),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::allocator::Allocator;
 use super::{Block, Carried, Home, Instruction, Loop, Operand, Work, Yield};
+use crate::kernels::fused::Kernel;
 use crate::graph::{Node, NodeId};
 use crate::ops::{Kind, Op, Part};
 use crate::program::Program;
@@ -93,6 +94,21 @@ impl Placer<'_> {
                 Op::Scan(scan) => {
                     let parts = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
                     self.place_loop(node, scan, parts, |part| part_nodes.get(&(id, part)).copied());
+                }
+                Op::Fused(fused) => {
+                    let parts = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
+                    let wanted: Vec<NodeId> = parts
+                        .iter()
+                        .filter_map(|part| if let Part::Result(node) = part { Some(*node) } else { None })
+                        .collect();
+                    let results = parts.iter().map(|part| part_nodes[&(id, *part)]).collect::<Vec<_>>();
+                    for result in &results {
+                        let value = self.program.graph.node(*result);
+                        let home = Home::Arena(self.allocator.take(self.bytes(&value.shape, value)));
+                        self.homes[result.index()] = Some(home);
+                    }
+                    let results = results.into_iter().map(|result| self.operand(result)).collect();
+                    self.push(node, Work::Fused(Box::new(Kernel::new(fused, &wanted)), results));
                 }
                 op if matches!(op, Op::Part(_)) || op.kind() == Kind::View => {
                     self.homes[id.index()] = self.homes[self.owners[id.index()].index()];
