@@ -247,7 +247,8 @@ impl Machine {
                     let target = |result: &Operand| {
                         window.target(region(spot(result), result.shape.elements().at(rows), result))
                     };
-                    let sources: SmallVec<[Source<'_>; 16]> = instruction.operands.iter().map(source).collect();
+                    let sources: SmallVec<[Source<'_>; 16]> =
+                        instruction.operands.iter().map(source).collect();
                     let mut targets: SmallVec<[Target<'_>; 8]> = results.iter().map(target).collect();
                     kernel.run(rows, &sources, &mut targets, Threads::All).map_err(|reason| RunError {
                         op: "fused".into(),

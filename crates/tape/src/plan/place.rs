@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::allocator::Allocator;
 use super::{Block, Carried, Home, Instruction, Loop, Operand, Work, Yield};
-use crate::kernels::fused::Kernel;
 use crate::graph::{Node, NodeId};
+use crate::kernels::fused::Kernel;
 use crate::ops::{Kind, Op, Part};
 use crate::program::Program;
 use crate::scan::{Role, Scan};

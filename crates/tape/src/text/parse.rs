@@ -241,7 +241,8 @@ fn infer(op: &Op, inputs: &[NodeId], graph: &Graph) -> Result<(Shape, DType), St
             (Op::Scan(scan), _) => scan,
             (Op::Fused(fused), Part::Result(id)) => {
                 let found = fused.result(*id);
-                return found.ok_or_else(|| format!("the fused work has no {} {}", op.name(), op.attributes()));
+                return found
+                    .ok_or_else(|| format!("the fused work has no {} {}", op.name(), op.attributes()));
             }
             _ => {
                 let source = if let Part::Result(_) = part { "fused work" } else { "a scan" };

@@ -138,7 +138,9 @@ fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>)
         }
     }
     match block.scan {
-        Some((Whose::Scan(scan), _)) if !scan.next.is_empty() => writeln!(f, "{indent}next{}", places(&scan.next)),
+        Some((Whose::Scan(scan), _)) if !scan.next.is_empty() => {
+            writeln!(f, "{indent}next{}", places(&scan.next))
+        }
         _ => Ok(()),
     }
 }

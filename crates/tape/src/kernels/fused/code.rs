@@ -50,28 +50,70 @@ pub(super) enum Form {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// The tile of an input: its place where the tile's rows lie one after another, else a copy.
-    Load { place: Place, to: Slot },
+    Load {
+        place: Place,
+        to: Slot,
+    },
     /// A copy of the tile of an input, which stays when a result is written over it.
-    Copy { place: Place, to: Slot },
+    Copy {
+        place: Place,
+        to: Slot,
+    },
     /// One row in each row of a tile.
-    Row { place: Place, to: Slot },
+    Row {
+        place: Place,
+        to: Slot,
+    },
     /// One element of a column along each row of a tile.
-    Column { place: Place, to: Slot },
+    Column {
+        place: Place,
+        to: Slot,
+    },
     /// The part of a column that belongs to a tile, one element for each row.
-    Short { place: Place, to: Slot },
+    Short {
+        place: Place,
+        to: Slot,
+    },
     /// A number in every element of a tile.
-    Fill { from: Slot, to: Slot },
-    Unary { op: Unary, from: Slot, to: Slot },
-    Binary { op: Binary, form: Form, left: Slot, right: Slot, to: Slot },
+    Fill {
+        from: Slot,
+        to: Slot,
+    },
+    Unary {
+        op: Unary,
+        from: Slot,
+        to: Slot,
+    },
+    Binary {
+        op: Binary,
+        form: Form,
+        left: Slot,
+        right: Slot,
+        to: Slot,
+    },
     CrossEntropy(Entropy),
     /// Adds a tile to the sum over everything that has this number.
-    SumAll { from: Slot, sum: u16 },
+    SumAll {
+        from: Slot,
+        sum: u16,
+    },
     /// Adds the rows of a tile to the sum over rows that has this number.
-    SumRows { from: Slot, sum: u16 },
+    SumRows {
+        from: Slot,
+        sum: u16,
+    },
     /// Writes a tile into a result, as part number `part` of `parts` tables side by side.
-    Store { from: Slot, result: u16, part: u16, parts: u16 },
+    Store {
+        from: Slot,
+        result: u16,
+        part: u16,
+        parts: u16,
+    },
     /// Writes one element for each row.
-    StoreColumn { from: Slot, result: u16 },
+    StoreColumn {
+        from: Slot,
+        result: u16,
+    },
 }
 
 /// Cross entropy and its gradient in one pass over each row of scores.

@@ -141,7 +141,10 @@ impl<'a> Walk<'a> {
         let joins = |view: &View| view.joins(&self.program.graph, domain);
         let operands = self.operands(id);
         let sources = operands.iter().filter(|view| joins(view)).filter_map(|view| view.source());
-        sources.filter(|source| self.domains[source.index()].is_some()).collect()
+        // One that is also read in another way, as by a slice, has to be there before.
+        let only_joins =
+            |source: &NodeId| operands.iter().all(|view| view.source() != Some(*source) || joins(view));
+        sources.filter(|source| self.domains[source.index()].is_some() && only_joins(source)).collect()
     }
 
     /// Comes to a node in the order of the program.
@@ -204,7 +207,8 @@ impl<'a> Walk<'a> {
                 _ => self.readers[source.index()].filter(|found| {
                     let other = self.groups[*found].members.first();
                     let large = self.node(*source).shape.elements() != Shape::scalar().elements();
-                    large && other.is_some_and(|other| self.domains[other.index()] == self.domains[id.index()])
+                    large
+                        && other.is_some_and(|other| self.domains[other.index()] == self.domains[id.index()])
                 }),
             };
             let Some(found) = found.filter(|found| !self.groups[*found].is_closing) else { continue };
@@ -248,7 +252,12 @@ impl<'a> Walk<'a> {
     /// Makes a node a member.
     fn add(&mut self, id: NodeId, group: usize, sources: &[NodeId], joining: &[NodeId]) {
         self.states[id.index()] = State::Open(group);
-        let inside = joining.iter().filter(|source| self.states[source.index()] == State::Open(group)).count();
+        debug_assert!(sources.iter().all(|source| {
+            let state = self.states[source.index()];
+            state == State::Done || state == State::Open(group)
+        }));
+        let inside =
+            joining.iter().filter(|source| self.states[source.index()] == State::Open(group)).count();
         for source in sources {
             if self.states[source.index()] == State::Done {
                 let inputs = &mut self.groups[group].inputs;
@@ -335,6 +344,7 @@ impl<'a> Walk<'a> {
             }
         }
         // One that is used by members which do not come along would only be kept for them.
+        let all = taken.clone();
         loop {
             let before = taken.len();
             let stays = |user: &NodeId| {
@@ -345,11 +355,9 @@ impl<'a> Walk<'a> {
             let kept: Vec<NodeId> = taken.iter().copied().filter(stays).collect();
             // Nor can one come along that uses another which stays behind.
             let uses = |user: &NodeId| {
-                self.joining_operands(*user).iter().all(|source| {
-                    kept.contains(source)
-                        || !taken.contains(source)
-                        || self.states[source.index()] != State::Waiting
-                })
+                self.joining_operands(*user)
+                    .iter()
+                    .all(|source| kept.contains(source) || !all.contains(source))
             };
             taken = kept.iter().copied().filter(uses).collect();
             if taken.len() == before {

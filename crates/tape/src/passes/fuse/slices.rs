@@ -59,7 +59,9 @@ fn sinks(program: &Program) -> Vec<bool> {
     // The ranges that are cut from a node, from those of its users.
     let mut ranges: Vec<Vec<(u32, u32)>> = vec![Vec::new(); count];
     for (id, node) in graph.iter().rev() {
-        if !matches!(node.op, Op::Unary(_) | Op::Binary(_)) || kept[id.index()] || users[id.index()].is_empty()
+        if !matches!(node.op, Op::Unary(_) | Op::Binary(_))
+            || kept[id.index()]
+            || users[id.index()].is_empty()
         {
             continue;
         }
