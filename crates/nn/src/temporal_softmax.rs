@@ -42,7 +42,7 @@ pub fn temporal_softmax<'t>(scores: &Sequence<'t>, words: &[i32], mask: &[bool])
     let right: Vec<i32> =
         words.iter().zip(&marks).map(|(word, marked)| if *marked { *word } else { 0 }).collect();
     let right = tape.input(Tensor::new([right.len()], right));
-    let terms = -rows.log_softmax().pick(right);
+    let terms = rows.cross_entropy(right);
     // Without holes every packed row counts, and there is nothing to mask.
     let terms = if count == marks.len() {
         terms

@@ -244,7 +244,7 @@ fn scan_adjoint<'t>(
     let carried: Vec<Var<'t>> = initial.iter().map(|var| feed(*var, Role::State)).collect();
     let from_states = wanted_states.iter().zip(&carried).map(|(state, var)| (scan.next[*state], *var));
     let from_parts = upstream.iter().filter_map(|(part, var)| match part {
-        Part::Final(_) => None,
+        Part::Final(_) | Part::Result(_) => None,
         Part::Stacked(node) => Some((*node, feed(*var, Role::Sequence))),
         Part::Summed(node) => {
             let leads = body.node(*node).shape.dims().first() == Some(&scan.rows);

@@ -7,7 +7,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
-use crate::ops::Op;
+use crate::ops::{Meta, Op};
 use crate::shape::Shape;
 
 /// The place of a node in its graph. A node's inputs have smaller numbers than the node.
@@ -162,6 +162,23 @@ impl Graph {
     pub(crate) fn copy_start_of(&mut self, other: &Graph, len: usize) {
         self.nodes.extend_from_slice(&other.nodes[..len]);
         self.inputs.extend(other.inputs.iter().filter(|input| input.index() < len));
+    }
+
+    /// Whether a node of the body of a scan treats each row of the step by itself, rows being its leading axis.
+    pub(crate) fn maps_rows(&self, node: &Node) -> bool {
+        let operands: SmallVec<[Meta<'_>; 4]> =
+            node.inputs.iter().map(|input| self.node(*input).meta()).collect();
+        node.shape.has_only_leading_rows()
+            && operands
+                .iter()
+                .all(|operand| !operand.shape.has_rows() || operand.shape.has_only_leading_rows())
+            && node.op.rule().is_some_and(|rule| rule.row_wise(&operands))
+    }
+
+    /// Whether neither a node nor its operands have rows.
+    pub(crate) fn is_constant(&self, node: &Node) -> bool {
+        let mut operands = node.inputs.iter().map(|input| self.node(*input));
+        !node.shape.has_rows() && operands.all(|operand| !operand.shape.has_rows())
     }
 
     /// Which nodes the given ones are computed from, themselves included.

@@ -2,14 +2,15 @@
 //!
 //! * Scopes are nested boxes, and so are the bodies of scans, drawn dashed. A scan has no node of its
 //!   own: arrows go into its body and come out of it, and a dotted arrow leads from the next value of a
-//!   state back to the state.
+//!   state back to the state. Fused work is a box with a dotted frame.
 //! * Inputs are ovals, those with a name, such as parameters, cylinders; outputs have a double border.
 //! * What was recorded in a scope `grad` is of another colour.
 
+use crate::fused::Fused;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::{Op, Part};
 use crate::scan::{Role, Scan};
-use crate::text::{Listing, feed_names, one_line};
+use crate::text::{Listing, feed_names, names_of, one_line};
 
 const HEAD: &str = "\
 digraph program {
@@ -50,6 +51,7 @@ impl Block<'_> {
         let name = format!("{}{}", self.prefix, id.0);
         match (&self.graph.node(id).op, &user.op) {
             (Op::Scan(scan), Op::Part(part)) => format!("{name}_{}", inside(scan, *part).0),
+            (Op::Fused(_), Op::Part(Part::Result(node))) => format!("{name}_{}", node.0),
             _ => name,
         }
     }
@@ -59,7 +61,7 @@ impl Block<'_> {
 fn inside(scan: &Scan, part: Part) -> NodeId {
     match part {
         Part::Final(state) => scan.next[state as usize],
-        Part::Stacked(node) | Part::Summed(node) => node,
+        Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => node,
     }
 }
 
@@ -100,6 +102,7 @@ impl Drawing<'_> {
             let scope = self.listing.scope(node);
             let lines = match &node.op {
                 Op::Scan(scan) => self.scan(&name, node, scan, block),
+                Op::Fused(fused) => self.fused(&name, node, fused, block),
                 _ => {
                     let edges = node.inputs.iter().map(|input| block.source(*input, node));
                     self.edges.extend(edges.map(|source| format!("{source} -> {name}")));
@@ -146,6 +149,18 @@ impl Drawing<'_> {
         let body = Block { graph: &scan.body, prefix: &prefix, names: &names, outputs: &[], scope };
         let body = self.block(&body);
         self.framed(&format!("scan {}", scan.attributes()), "dashed", body)
+    }
+
+    fn fused(&mut self, name: &str, node: &Node, fused: &Fused, block: &Block<'_>) -> Vec<String> {
+        let prefix = format!("{name}_");
+        let feeds = node.inputs.iter().zip(&fused.body.inputs);
+        self.edges
+            .extend(feeds.map(|(feed, input)| format!("{}{} -> {prefix}{}", block.prefix, feed.0, input.0)));
+        let names = names_of(&node.inputs, block.graph, block.names);
+        let scope = self.listing.scope(node);
+        let body = Block { graph: &fused.body, prefix: &prefix, names: &names, outputs: &[], scope };
+        let body = self.block(&body);
+        self.framed("fused", "dotted", body)
     }
 
     fn node(&self, name: &str, id: NodeId, node: &Node, block: &Block<'_>) -> String {

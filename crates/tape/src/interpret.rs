@@ -58,6 +58,15 @@ pub(crate) fn evaluate(
                 parts.extend(wanted.into_iter().zip(results).map(|(part, value)| ((id, part), value)));
                 continue;
             }
+            Op::Fused(fused) => {
+                let wanted = parts_of.remove(&id).unwrap_or_default();
+                let operands: Vec<Tensor> = operands().cloned().collect();
+                let nodes = |part: &Part| if let Part::Result(node) = part { Some(*node) } else { None };
+                let nodes: Vec<NodeId> = wanted.iter().filter_map(nodes).collect();
+                let results = evaluate(&fused.body, &operands, &nodes, rows)?;
+                parts.extend(wanted.into_iter().zip(results).map(|(part, value)| ((id, part), value)));
+                continue;
+            }
             Op::Part(part) => parts[&(node.inputs[0], *part)].clone(),
             _ => apply(node, operands(), node.shape.at(rows))?,
         };
@@ -76,7 +85,7 @@ fn apply<'a>(
     let value = |tensor: &'a Tensor| Value { shape: tensor.shape(), data: tensor.slice() };
     let inputs: SmallVec<[Value<'_>; 4]> = operands.map(value).collect();
     let io = Io { inputs: &inputs, shape: &shape, out: result.slice_mut() };
-    let rule = node.op.rule().expect("inputs and scans are evaluated by their own rules");
+    let rule = node.op.rule().expect("inputs and what has a body are evaluated by their own rules");
     let located = |reason| RunError { op: node.op.name().into(), location: node.location, reason };
     rule.eval(io).map_err(located)?;
     Ok(result)
@@ -114,7 +123,7 @@ fn run_scan(scan: &Scan, operands: &[Tensor], parts: &[Part], rows: usize) -> Re
         }
         for (result, part) in results.iter_mut().zip(parts) {
             match part {
-                Part::Final(_) => {}
+                Part::Final(_) | Part::Result(_) => {}
                 Part::Stacked(node) => {
                     let rows = of(node);
                     let width = result.shape().without_leading().len();

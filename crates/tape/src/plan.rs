@@ -16,6 +16,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::dtype::DType;
+use crate::kernels::fused::Kernel;
 use crate::ops::{Dot, Kind, Op, ProductSize, Rule};
 use crate::passes::{PIPELINE, Pass, run};
 use crate::program::Program;
@@ -101,6 +102,7 @@ impl Instruction {
             Work::Pack(product) => format!("pack {}", product.dot.attributes()).trim_end().to_string(),
             Work::Copy => "copy".into(),
             Work::Loop(inner) => format!("scan {}", inner.scan.attributes()),
+            Work::Fused(_, members) => format!("fused {members}"),
         }
     }
 
@@ -129,6 +131,7 @@ impl Instruction {
                 Kind::Reduction => elements(&self.operands[0]),
                 _ => 0.0,
             },
+            Work::Fused(kernel, _) => kernel.operations(rows) as f64,
             Work::Pack(_) | Work::Copy | Work::Loop(_) => 0.0,
         }
     }
@@ -151,6 +154,8 @@ pub(crate) enum Work {
     /// The operand as it is, for a result that must not lie where something else will be written.
     Copy,
     Loop(Box<Loop>),
+    /// Fused elementwise work, and what its members are.
+    Fused(Box<Kernel>, String),
 }
 
 /// A matrix product with its extents taken apart.

@@ -29,7 +29,7 @@ impl Program {
         Program { graph, outputs: self.outputs.iter().map(|output| moved[output.index()]).collect() }
     }
 
-    /// The parts that are taken out of each scan.
+    /// The parts that are taken out of each scan and each fused work.
     pub(crate) fn parts(&self) -> HashMap<NodeId, Vec<Part>> {
         let mut parts: HashMap<NodeId, Vec<Part>> = HashMap::new();
         for node in &self.graph.nodes {

@@ -8,12 +8,10 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
-use smallvec::SmallVec;
-
 use crate::dtype::DType;
 use crate::error::ShapeError;
-use crate::graph::{Graph, Node, NodeId};
-use crate::ops::{Meta, Op, Part};
+use crate::graph::{Graph, NodeId};
+use crate::ops::Part;
 use crate::packing::Packing;
 use crate::record::{Var, Vars};
 use crate::segments::{ScanOptions, scan_with};
@@ -102,7 +100,7 @@ impl Scan {
                 let slot = self.states().nth(state as usize).expect("a part names an existing state");
                 return Ok((outer(slot), self.body.node(self.body.inputs[slot]).dtype));
             }
-            Part::Stacked(node) | Part::Summed(node) => self.body.node(node),
+            Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => self.body.node(node),
         };
         let leads = node.shape.dims().first() == Some(&self.rows);
         let shape = match part {
@@ -122,26 +120,10 @@ impl Scan {
         match part {
             Part::Final(state) => (state as usize) < self.next.len(),
             Part::Stacked(node) | Part::Summed(node) => {
-                self.body.nodes.get(node.index()).is_some_and(|node| !matches!(node.op, Op::Scan(_)))
+                self.body.nodes.get(node.index()).is_some_and(|node| node.op.has_value())
             }
+            Part::Result(_) => false,
         }
-    }
-
-    /// Whether a node of the body treats each row of the step by itself, rows being its leading axis.
-    pub(crate) fn maps_rows(&self, node: &Node) -> bool {
-        let operands: SmallVec<[Meta<'_>; 4]> =
-            node.inputs.iter().map(|input| self.body.node(*input).meta()).collect();
-        node.shape.has_only_leading_rows()
-            && operands
-                .iter()
-                .all(|operand| !operand.shape.has_rows() || operand.shape.has_only_leading_rows())
-            && node.op.rule().is_some_and(|rule| rule.row_wise(&operands))
-    }
-
-    /// Whether neither a node nor its operands have rows.
-    pub(crate) fn is_constant(&self, node: &Node) -> bool {
-        let mut operands = node.inputs.iter().map(|input| self.body.node(*input));
-        !node.shape.has_rows() && operands.all(|operand| !operand.shape.has_rows())
     }
 
     /// The inputs that are states.
@@ -158,7 +140,7 @@ impl Scan {
     /// The nodes of the body that a run needs for the given parts.
     pub(crate) fn wanted(&self, parts: impl IntoIterator<Item = Part>) -> Vec<NodeId> {
         let nodes = parts.into_iter().filter_map(|part| match part {
-            Part::Final(_) => None,
+            Part::Final(_) | Part::Result(_) => None,
             Part::Stacked(node) | Part::Summed(node) => Some(node),
         });
         let mut seen = HashSet::new();

@@ -191,6 +191,12 @@ impl Shape {
         }
     }
 
+    /// The shape seen as a table: the elements of all axes but the innermost, and the innermost extent.
+    pub(crate) fn rows_and_width(&self) -> (Elements, Dim) {
+        let outer = &self.0[..self.rank().saturating_sub(1)];
+        (Shape(outer.into()).elements(), self.last())
+    }
+
     /// Whether the outermost axis runs over the rows of a scan step.
     pub fn leads_with_rows(&self) -> bool {
         self.0.first() == Some(&Dim::ROWS)

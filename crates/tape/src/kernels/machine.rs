@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::arena::{Arena, elements, elements_mut, slice, slice_mut};
 use super::clock::{Clock, Event};
+use super::fused::{Kernel, Source, Target};
 use super::{Threads, gemm, run};
 use crate::dtype::{Real, with_real};
 use crate::error::RunError;
@@ -127,6 +128,7 @@ fn run_block(block: &Block, frame: &Frame<'_>, local: &mut Local) -> Result<(), 
                 copy(frame.start(from.home), frame.start(to.home), frame.bytes(from));
             }
             Work::Loop(inner) => run_loop(inner, instruction, frame, local)?,
+            Work::Fused(kernel, _) => run_fused(kernel, instruction, frame)?,
         }
         local.clock.note(begin, instruction.number, frame.rows);
     }
@@ -154,6 +156,19 @@ fn apply(op: &Op, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), Ru
     let io = Io { inputs: &values, shape, out };
     run(op, io).map_err(|reason| RunError {
         op: op.name().into(),
+        location: instruction.location,
+        reason,
+    })
+}
+
+fn run_fused(kernel: &Kernel, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), RunError> {
+    let len = |operand: &Operand| operand.shape.elements().at(frame.rows);
+    let source = |operand: &Operand| Source::at(frame.start(operand.home), len(operand), operand.dtype);
+    let target = |result: &Operand| Target::at(frame.start(result.home), len(result), result.dtype);
+    let sources: SmallVec<[Source; 24]> = instruction.operands.iter().map(source).collect();
+    let mut targets: SmallVec<[Target; 12]> = instruction.results.iter().map(target).collect();
+    kernel.run(frame.rows, &sources, &mut targets, frame.threads).map_err(|reason| RunError {
+        op: "fused".into(),
         location: instruction.location,
         reason,
     })

@@ -3,6 +3,7 @@
 
 pub(crate) mod arena;
 pub(crate) mod clock;
+pub(crate) mod fused;
 mod gemm;
 pub(crate) mod machine;
 mod math;

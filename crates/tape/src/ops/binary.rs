@@ -35,6 +35,7 @@ macro_rules! table {
             }
 
             /// Hands the function to `user`, so that loops are compiled for each row of the table.
+            #[inline(always)]
             pub(crate) fn with<T: Real, U: BinaryUser<T>>(self, user: U) {
                 match self {
                     $(Binary::$name => user.run(|$x: T, $y: T| $value),)*

@@ -25,7 +25,7 @@ pub struct ScatterAdd {
 }
 
 /// The index as a row number, if there is such a row.
-pub(super) fn checked(index: i32, position: usize, rows: usize) -> Result<usize, String> {
+pub(crate) fn checked(index: i32, position: usize, rows: usize) -> Result<usize, String> {
     usize::try_from(index)
         .ok()
         .filter(|index| *index < rows)

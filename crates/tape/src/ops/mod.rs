@@ -7,6 +7,7 @@
 mod barrier;
 mod binary;
 mod concat;
+mod cross_entropy;
 mod custom;
 mod dot;
 mod expand;
@@ -36,10 +37,12 @@ pub use barrier::Barrier;
 pub use binary::Binary;
 pub(crate) use binary::BinaryUser;
 pub use concat::{Concat, concat};
+pub use cross_entropy::{CrossEntropy, CrossEntropyGradient};
 pub use custom::Custom;
 pub use dot::Dot;
 pub(crate) use dot::ProductSize;
 pub use expand::Expand;
+pub(crate) use gather::checked;
 pub use gather::{Gather, ScatterAdd};
 pub use log_softmax::LogSoftmax;
 pub use max::Max;
@@ -57,6 +60,7 @@ pub use unfold::{Fold, Unfold, Windows};
 
 use crate::dtype::{DType, Element};
 use crate::error::ShapeError;
+use crate::fused::Fused;
 use crate::grad::Adjoint;
 use crate::record::Var;
 use crate::scan::Scan;
@@ -220,14 +224,16 @@ macro_rules! operations {
             Input(u32),
             /// A recorded loop over time. Its values are taken out of it by [`Op::Part`].
             Scan(Arc<Scan>),
+            /// Elementwise work that runs as one kernel. Its values are taken out of it by [`Op::Part`].
+            Fused(Arc<Fused>),
             $($(#[$doc])* $name($name),)*
         }
 
         impl Op {
-            /// The rule of the operation; inputs and scans are the structure of a program and have none.
+            /// The rule of the operation; inputs, scans and fused work are the structure of a program and have none.
             pub fn rule(&self) -> Option<&dyn Rule> {
                 match self {
-                    Op::Input(_) | Op::Scan(_) => None,
+                    Op::Input(_) | Op::Scan(_) | Op::Fused(_) => None,
                     $(Op::$name(op) => Some(op),)*
                 }
             }
@@ -291,6 +297,10 @@ operations! {
     Softmax
     /// Logarithms of probabilities from scores.
     LogSoftmax
+    /// The cross entropy of scores with the right entries.
+    CrossEntropy
+    /// Its gradient with respect to the scores.
+    CrossEntropyGradient
     /// The windows of pictures.
     Unfold
     /// Windows added into pictures.
@@ -304,11 +314,17 @@ operations! {
 }
 
 impl Op {
+    /// Whether a node has a value of its own; scans and fused work have parts instead.
+    pub fn has_value(&self) -> bool {
+        !matches!(self, Op::Scan(_) | Op::Fused(_))
+    }
+
     /// The name in dumps and messages.
     pub fn name(&self) -> &'static str {
         match self {
             Op::Input(_) => "input",
             Op::Scan(_) => "scan",
+            Op::Fused(_) => "fused",
             op => op.rule().expect("all other operations have a rule").name(),
         }
     }
@@ -318,6 +334,7 @@ impl Op {
         match self {
             Op::Input(_) => Kind::Leaf,
             Op::Scan(_) => Kind::Loop,
+            Op::Fused(_) => Kind::Other,
             op => op.rule().expect("all other operations have a rule").kind(),
         }
     }
@@ -327,6 +344,7 @@ impl Op {
         match self {
             Op::Input(slot) => slot.to_string(),
             Op::Scan(scan) => scan.attributes(),
+            Op::Fused(_) => String::new(),
             op => op.rule().expect("all other operations have a rule").attributes(),
         }
     }

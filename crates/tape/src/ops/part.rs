@@ -1,5 +1,5 @@
-//! A value taken out of a scan. The scan itself says how its parts are computed and differentiated;
-//! here stand their shapes.
+//! A value taken out of a scan, or out of fused work. The scan itself says how its parts are computed and
+//! differentiated, and what their shapes are; fused work likewise.
 
 use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::DType;
@@ -9,7 +9,7 @@ use crate::graph::NodeId;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
 
-/// What is taken out of a scan. Any node of the body can be, so that a gradient finds what it needs
+/// What is taken out of a scan, or out of fused work. Any node of the body can be, so that a gradient finds what it needs
 /// without the scan being recorded again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Part {
@@ -19,6 +19,8 @@ pub enum Part {
     Stacked(NodeId),
     /// The values of a node of the body summed over all steps.
     Summed(NodeId),
+    /// The value of a node in the body of a [`Fused`](crate::fused::Fused).
+    Result(NodeId),
 }
 
 impl Rule for Part {
@@ -27,6 +29,7 @@ impl Rule for Part {
             Part::Final(_) => "final",
             Part::Stacked(_) => "stacked",
             Part::Summed(_) => "summed",
+            Part::Result(_) => "result",
         }
     }
 
@@ -37,7 +40,7 @@ impl Rule for Part {
     fn attributes(&self) -> String {
         match self {
             Part::Final(state) => format!("state={state}"),
-            Part::Stacked(node) | Part::Summed(node) => format!("node=%{}", node.0),
+            Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => format!("node=%{}", node.0),
         }
     }
 
@@ -59,6 +62,7 @@ impl Parse for Part {
         match line.name {
             "stacked" => line.read("stacked", 1, |line| Ok(Part::Stacked(NodeId(line.node("node")?)))),
             "summed" => line.read("summed", 1, |line| Ok(Part::Summed(NodeId(line.node("node")?)))),
+            "result" => line.read("result", 1, |line| Ok(Part::Result(NodeId(line.node("node")?)))),
             _ => line.read("final", 1, |line| Ok(Part::Final(line.number("state")?))),
         }
     }

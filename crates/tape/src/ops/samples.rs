@@ -75,6 +75,7 @@ pub(crate) fn all() -> Vec<Sample> {
         super::pick::samples(),
         super::softmax::samples(),
         super::log_softmax::samples(),
+        super::cross_entropy::samples(),
         super::unfold::samples(),
     ]
     .into_iter()

@@ -136,6 +136,7 @@ impl<'a> Lift<'a> {
                 Part::Final(state) => Part::Final(*state),
                 Part::Stacked(node) => Part::Stacked(new_ids[node]),
                 Part::Summed(node) => Part::Summed(new_ids[node]),
+                Part::Result(node) => Part::Result(*node),
             };
             places.insert(*part, self.push_part(scan_place, *part, renamed));
         }
@@ -167,7 +168,7 @@ impl<'a> Lift<'a> {
             let rows = match class {
                 Class::Constant if node.shape.has_rows() => continue,
                 Class::Constant => None,
-                _ if !self.scan.maps_rows(node) => continue,
+                _ if !self.scan.body.maps_rows(node) => continue,
                 Class::Rows => Some(self.scan.packing.sequences()),
                 Class::Sequence => Some(self.scan.packing.total()),
             };
@@ -198,7 +199,7 @@ impl<'a> Lift<'a> {
         let varies: SmallVec<[bool; 4]> = node.inputs.iter().map(|input| constant(input).is_none()).collect();
         let varying = varies.iter().filter(|varies| **varies).count();
         let sources: Option<Vec<Source>> = match part {
-            Part::Stacked(_) if self.scan.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
+            Part::Stacked(_) if self.scan.body.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
                 node.inputs.iter().map(|input| constant(input).or_else(|| rows_of(input))).collect()
             }
             Part::Summed(_) if node.shape.has_rows() => None,
@@ -237,7 +238,7 @@ impl<'a> Lift<'a> {
 
     fn body_node(&self, part: Part) -> Option<NodeId> {
         match part {
-            Part::Final(_) => None,
+            Part::Final(_) | Part::Result(_) => None,
             Part::Stacked(node) | Part::Summed(node) => Some(node),
         }
     }

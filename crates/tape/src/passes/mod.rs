@@ -4,12 +4,14 @@
 //! `TAPE_DUMP=simplify` (the name of a pass, or `all`) prints the program after that pass. In debug
 //! builds every pass is followed by [`verify`](verify::verify).
 
+mod fuse;
 mod lift;
 mod merge_duplicates;
 mod remove_dead;
 mod simplify;
 pub mod verify;
 
+pub use fuse::fuse;
 pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
 pub use remove_dead::remove_dead;
@@ -32,6 +34,7 @@ pub const PIPELINE: &[Pass] = &[
     ("simplify", simplify),
     ("merge_duplicates", merge_duplicates),
     ("remove_dead", remove_dead),
+    ("fuse", fuse),
 ];
 
 /// Runs passes one after another.

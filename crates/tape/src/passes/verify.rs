@@ -3,13 +3,16 @@
 //! 1. inputs of a node come before it;
 //! 2. input nodes stand in the list of inputs at their number;
 //! 3. the shape and type of a node are what its operation's rule infers from its operands;
-//! 4. a part names a scan, and has the shape that the scan gives it;
+//! 4. a part names a scan or fused work, and has the shape that it gives it;
 //! 5. a scan has one input, one role and one input of its body for each other, of fitting shapes;
 //! 6. a scan has a next value of the same shape for each state;
-//! 7. all of this holds of the bodies of scans.
+//! 7. fused work has one input of its body for each of its own, of the same shapes, and does nothing that
+//!    the kernel for it cannot do;
+//! 8. all of this holds of bodies.
 
+use crate::fused::Fused;
 use crate::graph::{Graph, Node};
-use crate::ops::{Meta, Op};
+use crate::ops::{Meta, Op, Part};
 use crate::program::Program;
 use crate::scan::Scan;
 
@@ -33,12 +36,19 @@ fn verify_graph(graph: &Graph) -> Result<(), String> {
             }
             Op::Input(_) => {}
             Op::Scan(scan) => verify_scan(graph, node, scan)?,
+            Op::Fused(fused) => verify_fused(graph, node, fused)?,
             Op::Part(part) => {
                 let source = graph.node(node.inputs[0]);
-                let Op::Scan(scan) = &source.op else { return fail("its operand is not a scan".into()) };
-                let given = scan.part(*part, |slot| graph.node(source.inputs[slot]).shape.clone());
-                if given != Ok((node.shape.clone(), node.dtype)) {
-                    return fail(format!("the scan gives it {given:?}, it has {}", node.shape));
+                let given = match (&source.op, part) {
+                    (Op::Fused(fused), Part::Result(id)) => fused.result(*id),
+                    (Op::Scan(_), Part::Result(_)) => None,
+                    (Op::Scan(scan), _) => {
+                        scan.part(*part, |slot| graph.node(source.inputs[slot]).shape.clone()).ok()
+                    }
+                    _ => return fail("its operand has no such part".into()),
+                };
+                if given != Some((node.shape.clone(), node.dtype)) {
+                    return fail(format!("it is given {given:?}, it has {}", node.shape));
                 }
             }
             op => {
@@ -75,4 +85,13 @@ fn verify_scan(graph: &Graph, node: &Node, scan: &Scan) -> Result<(), String> {
         }
     }
     verify_graph(&scan.body)
+}
+
+fn verify_fused(graph: &Graph, node: &Node, fused: &Fused) -> Result<(), String> {
+    let given = node.inputs.iter().map(|input| graph.node(*input).meta());
+    if !given.eq(fused.body.inputs.iter().map(|input| fused.body.node(*input).meta())) {
+        return Err("the inputs of fused work are not those of its body".into());
+    }
+    fused.check()?;
+    verify_graph(&fused.body)
 }

@@ -16,9 +16,10 @@ use super::share::is_shareable;
 use super::{
     Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Product, Share, Work, Yield,
 };
+use crate::fused::Fused;
 use crate::graph::{Node, NodeId};
-use crate::kernels::{self, arena::ALIGNMENT};
-use crate::ops::{Meta, Op, Part};
+use crate::kernels::{self, arena::ALIGNMENT, fused::Kernel};
+use crate::ops::{Kind, Meta, Op, Part};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
 use crate::shape::{Dim, Shape};
@@ -46,6 +47,8 @@ struct Placer<'a> {
     packed: HashMap<NodeId, Operand>,
     /// Values whose place is not of the block's own part of the arena.
     pinned: HashMap<NodeId, Home>,
+    /// Values in whose places others have been written.
+    given_away: HashSet<NodeId>,
     allocator: Allocator,
     instructions: Vec<Instruction>,
 }
@@ -93,9 +96,9 @@ impl<'a> Placer<'a> {
         let views = views(program);
         let last_use = last_uses(program, &views, kept);
         let homes = vec![None; program.graph.nodes.len()];
-        let (packed, pinned) = (HashMap::new(), HashMap::new());
+        let (packed, pinned, given_away) = (HashMap::new(), HashMap::new(), HashSet::new());
         let (allocator, instructions) = (Allocator::default(), Vec::new());
-        Placer { program, rows, views, last_use, homes, packed, pinned, allocator, instructions }
+        Placer { program, rows, views, last_use, homes, packed, pinned, given_away, allocator, instructions }
     }
 
     fn run(&mut self) {
@@ -114,6 +117,10 @@ impl<'a> Placer<'a> {
                 Op::Scan(scan) => {
                     let parts = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
                     self.place_loop(node, scan, parts, |part| part_nodes.get(&(id, part)).copied());
+                }
+                Op::Fused(fused) => {
+                    let parts = parts.get(&id).map(Vec::as_slice).unwrap_or_default();
+                    self.place_fused(id, fused, parts, |part| part_nodes[&(id, part)]);
                 }
                 op if view.owner != id || matches!(op, Op::Part(_)) => {
                     let owner = self.homes[view.owner.index()].expect("operands are placed before their users");
@@ -216,6 +223,47 @@ impl<'a> Placer<'a> {
         temporary.into_iter().for_each(|(start, bytes)| self.allocator.give_back(start, bytes));
     }
 
+    fn place_fused(
+        &mut self,
+        id: NodeId,
+        fused: &Fused,
+        parts: &[Part],
+        node_of: impl Fn(Part) -> NodeId,
+    ) {
+        let graph = &self.program.graph;
+        let node = graph.node(id);
+        let (mut wanted, mut results) = (Vec::new(), SmallVec::new());
+        for part in parts {
+            let Part::Result(member) = part else { continue };
+            wanted.push(*member);
+            let result = node_of(*part);
+            let home = self.pinned.get(&result).copied().or_else(|| self.taken_over(id, result));
+            let value = graph.node(result);
+            let home = home.unwrap_or_else(|| Home::Arena(self.allocator.take(self.bytes(&value.shape, value))));
+            self.homes[result.index()] = Some(home);
+            results.push(self.operand(result));
+        }
+        let members = fused.body.nodes.iter().filter(|node| !matches!(node.op.kind(), Kind::Leaf | Kind::View));
+        let names: Vec<&str> = members.map(|node| node.op.name()).collect();
+        self.push(node, results, Work::Fused(Box::new(Kernel::new(fused, &wanted)), names.join(" ")));
+    }
+
+    /// The place of an operand of fused work that nothing needs any more, for a result of the same size.
+    fn taken_over(&mut self, fused: NodeId, result: NodeId) -> Option<Home> {
+        let graph = &self.program.graph;
+        let of = |id: NodeId| (graph.node(id).shape.elements(), graph.node(id).dtype);
+        let free = |operand: &&NodeId| {
+            let View { owner, .. } = self.views[operand.index()];
+            let own = !self.pinned.contains_key(&owner) && !self.given_away.contains(&owner);
+            let ends = own && self.last_use[owner.index()] == fused.index() && of(owner) == of(**operand);
+            ends && graph.node(**operand).shape == graph.node(result).shape && of(**operand) == of(result)
+        };
+        let owner = graph.node(fused).inputs.iter().find(free).map(|operand| self.views[operand.index()].owner)?;
+        let home = self.homes[owner.index()].filter(|home| matches!(home, Home::Arena(_)))?;
+        self.given_away.insert(owner);
+        Some(home)
+    }
+
     /// Gives back what is needed for the last time by a node.
     fn release(&mut self, id: NodeId, node: &Node) {
         let owner = |id: &NodeId| self.views[id.index()].owner;
@@ -224,7 +272,7 @@ impl<'a> Placer<'a> {
         dead.dedup();
         dead.retain(|owner| self.last_use[owner.index()] == id.index());
         for owner in dead {
-            let own = !self.pinned.contains_key(&owner);
+            let own = !self.pinned.contains_key(&owner) && !self.given_away.contains(&owner);
             if let Some(Home::Arena(offset)) = self.homes[owner.index()].filter(|_| own) {
                 let value = self.program.graph.node(owner);
                 self.allocator.give_back(offset, self.bytes(&value.shape, value));
@@ -386,8 +434,12 @@ impl LoopPlacer<'_> {
         let carried_on: HashSet<NodeId> = scan.next.iter().map(|next| owner(*next)).collect();
         for (slot, next) in scan.states().zip(&scan.next) {
             let input = scan.body.inputs[slot];
-            let read_no_more = last_use[input.index()] < next.index() && !carried_on.contains(&input);
-            if read_no_more && self.is_computed(*next) && !pinned.contains_key(next) {
+            // Fused work reads all of a tile before it writes there.
+            let read_no_more = |at: NodeId| {
+                let fused = matches!(program.graph.node(at).op, Op::Fused(_));
+                last_use[input.index()] < at.index() + usize::from(fused) && !carried_on.contains(&input)
+            };
+            if self.computed_at(*next).is_some_and(read_no_more) && self.is_computed(*next) && !pinned.contains_key(next) {
                 pinned.insert(*next, Home::Given(slot as u32, 0));
             }
         }
@@ -438,13 +490,23 @@ impl LoopPlacer<'_> {
         Loop { scan: Arc::clone(scan), body, base: 0, shareable: false, work: 0, feeds, states, yields }
     }
 
+    /// The instruction that computes a value: its node, or for a result of fused work that of the work.
+    fn computed_at(&self, id: NodeId) -> Option<NodeId> {
+        let node = self.program.graph.node(id);
+        match node.op {
+            Op::Part(Part::Result(_)) => Some(node.inputs[0]),
+            Op::Part(_) => None,
+            _ => Some(id),
+        }
+    }
+
     fn is_state(&self, id: NodeId) -> bool {
         matches!(self.program.graph.node(id).op, Op::Input(slot) if self.scan.roles[slot as usize] == Role::State)
     }
 
     /// Whether an instruction of the body writes a value, so that it may write it elsewhere.
     fn is_computed(&self, id: NodeId) -> bool {
-        let structure = matches!(self.program.graph.node(id).op, Op::Input(_) | Op::Scan(_) | Op::Part(_));
-        self.views[id.index()].owner == id && !structure
+        let structure = matches!(self.program.graph.node(id).op, Op::Input(_) | Op::Scan(_));
+        self.views[id.index()].owner == id && !structure && self.computed_at(id).is_some()
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
     /// Reads the place of a node that has a value.
     pub fn operand(&mut self, graph: &Graph) -> Result<NodeId, ParseError> {
         let id = self.place(graph)?;
-        if is_scan(graph, id) { Err(self.error(no_value(id))) } else { Ok(id) }
+        if graph.node(id).op.has_value() { Ok(id) } else { Err(self.error(no_value(graph, id))) }
     }
 
     pub fn operands(&mut self, graph: &Graph) -> Result<Inputs, ParseError> {
@@ -160,10 +160,7 @@ pub(super) fn real(name: &str) -> Option<DType> {
     [DType::F32, DType::F64].into_iter().find(|dtype| dtype.name() == name)
 }
 
-pub(super) fn is_scan(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).op, Op::Scan(_))
-}
-
-pub(super) fn no_value(scan: NodeId) -> String {
-    format!("%{} is a scan, which has parts but no value", scan.0)
+pub(super) fn no_value(graph: &Graph, id: NodeId) -> String {
+    let what = if let Op::Fused(_) = graph.node(id).op { "fused work" } else { "a scan" };
+    format!("%{} is {what}, which has parts but no value", id.0)
 }

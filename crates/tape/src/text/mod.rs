@@ -18,6 +18,8 @@
 //! * The inputs of a body say how the loop feeds them and from what around it. `next` names the next
 //!   value of each state. `steps` is a [`Packing`](crate::Packing); `rows` stands where the leading
 //!   extent of states and sequences inside the body is not `n`, or not the sequences in a nested scan.
+//! * Fused work is written like a scan, `%5 = fused f32 {`, with inputs `input 0 of %2` and without `next`;
+//!   `%6 = result %5 node=%3` takes a value out of it.
 //! * `outputs` closes a program whose wanted values are known.
 //! * What follows `#` is a note that says nothing to [`parse`]: the name of an input or the scope of
 //!   another node, and the source line. Spaces and empty lines are free.
@@ -34,7 +36,7 @@ use std::fmt;
 pub(crate) use line::{Line, Parsed};
 pub use parse::{parse, parse_with};
 pub use print::Listing;
-pub(crate) use print::{feed_names, one_line};
+pub(crate) use print::{feed_names, names_of, one_line};
 
 /// Why a text is not a program.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,12 +5,13 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::ParseError;
-use super::cursor::{Cursor, is_scan, no_value, real};
+use super::cursor::{Cursor, no_value, real};
 use super::line::Line;
 use super::print::usual_rows;
 use crate::dtype::DType;
+use crate::fused::Fused;
 use crate::graph::{Graph, Inputs, Node, NodeId, ScopeId};
-use crate::ops::{Custom, Meta, Op};
+use crate::ops::{Custom, Meta, Op, Part};
 use crate::packing::Packing;
 use crate::program::Program;
 use crate::scan::{Role, Scan};
@@ -48,7 +49,7 @@ pub fn parse_with(text: &str, customs: &[Custom]) -> Result<Program, ParseError>
     Ok(Program { graph: block.graph, outputs: block.ends })
 }
 
-/// How many scans may stand inside each other. Reading descends, and must not exhaust the stack.
+/// How many bodies may stand inside each other. Reading descends, and must not exhaust the stack.
 const DEEPEST: usize = 32;
 
 struct Parser<'a> {
@@ -59,14 +60,19 @@ struct Parser<'a> {
     location: &'static Location<'static>,
 }
 
-/// The scan whose body is read, as far as it is known.
+/// What the body that is read belongs to, as far as it is known.
 struct Around<'a> {
     graph: &'a Graph,
-    packing: &'a Packing,
-    rows: Dim,
+    whose: Whose<'a>,
 }
 
-/// What was read of a program or the body of a scan.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    Scan { packing: &'a Packing, rows: Dim },
+    Fused,
+}
+
+/// What was read of a program or of a body.
 #[derive(Default)]
 struct Block {
     graph: Graph,
@@ -77,7 +83,7 @@ struct Block {
 }
 
 impl<'a> Parser<'a> {
-    /// Reads to the end of the text, or of the body of a scan.
+    /// Reads to the end of the text, or of a body.
     fn block(&mut self, around: Option<&Around<'_>>, depth: usize) -> Result<Block, ParseError> {
         let mut block = Block::default();
         while let Some(mut row) = self.rows.next() {
@@ -118,7 +124,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads a node, with the lines of its body if it is a scan.
+    /// Reads a node, with the lines of its body if it has one.
     fn node(
         &mut self,
         mut row: Cursor<'a>,
@@ -133,6 +139,7 @@ impl<'a> Parser<'a> {
             "" => return Err(row.expected("an operation")),
             "input" => self.input(row, block, around)?,
             "scan" => self.scan(row, &block.graph, depth)?,
+            "fused" => self.fused(row, &block.graph, depth)?,
             name => self.operation(row, name, &block.graph)?,
         };
         block.graph.push(node);
@@ -151,12 +158,23 @@ impl<'a> Parser<'a> {
     ) -> Result<Node, ParseError> {
         let slot = block.graph.inputs.len();
         row.keyword(&slot.to_string())?;
-        let feed = around.map(|around| row.feed(around.graph).map(|feed| (around, feed))).transpose()?;
+        let mut feed = |around: &Around<'_>| match around.whose {
+            Whose::Scan { .. } => row.feed(around.graph),
+            Whose::Fused => {
+                row.keyword("of")?;
+                // Every run has the same value, as with a loop's constants.
+                Ok((Role::Constant, row.operand(around.graph)?))
+            }
+        };
+        let feed = around.map(|around| feed(around).map(|feed| (around, feed))).transpose()?;
         let (dtype, shape) = row.result()?;
         row.finish()?;
         if let Some((around, (role, outer))) = feed {
             let outer_node = around.graph.node(outer);
-            let inside = role.inside(&outer_node.shape, around.packing, around.rows);
+            let inside = match around.whose {
+                Whose::Scan { packing, rows } => role.inside(&outer_node.shape, packing, rows),
+                Whose::Fused => Ok(outer_node.shape.clone()),
+            };
             let inside = inside.map_err(|error| row.error(error.to_string()))?;
             row.check_result("this input", (&inside, outer_node.dtype), (&shape, dtype))?;
             block.feeds.push((role, outer));
@@ -176,10 +194,25 @@ impl<'a> Parser<'a> {
         let Some(dtype) = row.optional(real) else { return Err(row.expected("f32 or f64")) };
         row.keyword("{")?;
         row.finish()?;
-        let body = self.block(Some(&Around { graph, packing: &packing, rows }), depth + 1)?;
+        let whose = Whose::Scan { packing: &packing, rows };
+        let body = self.block(Some(&Around { graph, whose }), depth + 1)?;
         let (roles, inputs) = body.feeds.into_iter().unzip();
         let scan = Scan { body: body.graph, roles, next: body.ends, packing, rows, reverse, recompute };
         Ok(self.made(Op::Scan(Arc::new(scan)), inputs, Shape::scalar(), dtype))
+    }
+
+    fn fused(&mut self, mut row: Cursor<'a>, graph: &Graph, depth: usize) -> Result<Node, ParseError> {
+        let Some(dtype) = row.optional(real) else { return Err(row.expected("f32 or f64")) };
+        row.keyword("{")?;
+        row.finish()?;
+        if depth >= DEEPEST {
+            return Err(row.error(format!("bodies nest deeper than {DEEPEST}")));
+        }
+        let body = self.block(Some(&Around { graph, whose: Whose::Fused }), depth + 1)?;
+        let inputs = body.feeds.into_iter().map(|(_, outer)| outer).collect();
+        let fused = Fused { body: body.graph };
+        fused.check().map_err(|reason| row.error(reason))?;
+        Ok(self.made(Op::Fused(Arc::new(fused)), inputs, Shape::scalar(), dtype))
     }
 
     fn operation(&self, mut row: Cursor<'a>, name: &'a str, graph: &Graph) -> Result<Node, ParseError> {
@@ -205,8 +238,17 @@ impl<'a> Parser<'a> {
 fn infer(op: &Op, inputs: &[NodeId], graph: &Graph) -> Result<(Shape, DType), String> {
     if let Op::Part(part) = op {
         let node = graph.node(inputs[0]);
-        let Op::Scan(scan) = &node.op else {
-            return Err(format!("{} is taken from a scan, not from {}", op.name(), node.op.name()));
+        let scan = match (&node.op, part) {
+            (Op::Scan(scan), _) => scan,
+            (Op::Fused(fused), Part::Result(id)) => {
+                let found = fused.result(*id);
+                return found
+                    .ok_or_else(|| format!("the fused work has no {} {}", op.name(), op.attributes()));
+            }
+            _ => {
+                let source = if let Part::Result(_) = part { "fused work" } else { "a scan" };
+                return Err(format!("{} is taken from {source}, not from {}", op.name(), node.op.name()));
+            }
         };
         if !scan.has(*part) {
             return Err(format!("the scan has no {} {}", op.name(), op.attributes()));
@@ -214,11 +256,11 @@ fn infer(op: &Op, inputs: &[NodeId], graph: &Graph) -> Result<(Shape, DType), St
         let outer = |slot: usize| graph.node(node.inputs[slot]).shape.clone();
         return scan.part(*part, outer).map_err(|error| error.to_string());
     }
-    if let Some(input) = inputs.iter().find(|input| is_scan(graph, **input)) {
-        return Err(no_value(*input));
+    if let Some(input) = inputs.iter().find(|input| !graph.node(**input).op.has_value()) {
+        return Err(no_value(graph, *input));
     }
     let metas: Vec<Meta<'_>> = inputs.iter().map(|input| graph.node(*input).meta()).collect();
-    let Some(rule) = op.rule() else { return Err("inputs and scans have no rule".into()) };
+    let Some(rule) = op.rule() else { return Err("inputs, scans and fused work have no rule".into()) };
     rule.infer(&metas).map_err(|error| error.to_string())
 }
 

@@ -85,12 +85,19 @@ impl fmt::Display for Listing {
     }
 }
 
-/// A program or the body of a scan.
+/// Whose body it is.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    Scan(&'a Scan),
+    Fused,
+}
+
+/// A program, or the body of a scan or of fused work.
 struct Block<'a> {
     graph: &'a Graph,
     names: &'a [Option<String>],
-    /// For a body, its scan and what feeds its inputs.
-    scan: Option<(&'a Scan, &'a [NodeId])>,
+    /// For a body, whose it is, and what feeds its inputs.
+    scan: Option<(Whose<'a>, &'a [NodeId])>,
     depth: usize,
 }
 
@@ -103,9 +110,18 @@ fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>)
             append_notes(&mut line, &listing.notes(node, None));
             writeln!(f, "{line}")?;
             let names = feed_names(scan, node, block.graph, block.names);
-            let scan = (&**scan, &node.inputs[..]);
-            let (graph, depth) = (&scan.0.body, block.depth + 1);
-            write_block(f, listing, &Block { graph, names: &names, scan: Some(scan), depth })?;
+            let (graph, depth) = (&scan.body, block.depth + 1);
+            let scan = Some((Whose::Scan(scan), &node.inputs[..]));
+            write_block(f, listing, &Block { graph, names: &names, scan, depth })?;
+            writeln!(f, "{indent}}}")?;
+        } else if let Op::Fused(fused) = &node.op {
+            let mut line = format!("{line} {} {{", node.dtype.name());
+            append_notes(&mut line, &listing.notes(node, None));
+            writeln!(f, "{line}")?;
+            let names = names_of(&node.inputs, block.graph, block.names);
+            let (graph, depth) = (&fused.body, block.depth + 1);
+            let scan = Some((Whose::Fused, &node.inputs[..]));
+            write_block(f, listing, &Block { graph, names: &names, scan, depth })?;
             writeln!(f, "{indent}}}")?;
         } else {
             let name = match node.op {
@@ -122,7 +138,9 @@ fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>)
         }
     }
     match block.scan {
-        Some((scan, _)) if !scan.next.is_empty() => writeln!(f, "{indent}next{}", places(&scan.next)),
+        Some((Whose::Scan(scan), _)) if !scan.next.is_empty() => {
+            writeln!(f, "{indent}next{}", places(&scan.next))
+        }
         _ => Ok(()),
     }
 }
@@ -133,10 +151,15 @@ fn operation(node: &Node, block: &Block<'_>) -> String {
     let attributes = one_line(&node.op.attributes());
     let attributes = if attributes.is_empty() { attributes } else { format!(" {attributes}") };
     match (&node.op, block.scan) {
-        (Op::Input(slot), Some((scan, feeds))) => {
+        (Op::Input(slot), Some((Whose::Scan(scan), feeds))) => {
             let slot = *slot as usize;
             format!("{name}{attributes} {} of %{}", scan.roles[slot].name(), feeds[slot].0)
         }
+        (Op::Input(slot), Some((Whose::Fused, feeds))) => {
+            format!("{name}{attributes} of %{}", feeds[*slot as usize].0)
+        }
+        // What feeds fused work stands at the inputs of its body.
+        (Op::Fused(_), _) => name.to_string(),
         (Op::Scan(scan), _) if scan.rows != usual_rows(&scan.packing, block.depth) => {
             format!("{name}{attributes} rows={}", scan.rows)
         }
@@ -158,11 +181,16 @@ pub(crate) fn feed_names(
     around: &Graph,
     names: &[Option<String>],
 ) -> Vec<Option<String>> {
-    let name = |feed: &NodeId| match around.node(*feed).op {
+    names_of(&node.inputs[..scan.roles.len()], around, names)
+}
+
+/// For each of some nodes its name, where it is an input that has one.
+pub(crate) fn names_of(ids: &[NodeId], around: &Graph, names: &[Option<String>]) -> Vec<Option<String>> {
+    let name = |id: &NodeId| match around.node(*id).op {
         Op::Input(slot) => names.get(slot as usize).cloned().flatten(),
         _ => None,
     };
-    node.inputs.iter().take(scan.roles.len()).map(name).collect()
+    ids.iter().map(name).collect()
 }
 
 fn places(ids: &[NodeId]) -> String {
