@@ -6,12 +6,14 @@
 
 mod lift;
 mod merge_duplicates;
+mod merge_products;
 mod remove_dead;
 mod simplify;
 pub mod verify;
 
 pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
+pub use merge_products::merge_products;
 pub use remove_dead::remove_dead;
 pub use simplify::simplify;
 
@@ -27,6 +29,8 @@ pub const PIPELINE: &[Pass] = &[
     ("remove_dead", remove_dead),
     ("simplify", simplify),
     ("merge_duplicates", merge_duplicates),
+    // Joins weights in the step, so that `lift` takes that out of it.
+    ("merge_products", merge_products),
     ("lift", lift),
     // What has left different loops may be the same, and rewrites leave nodes behind that nothing uses.
     ("simplify", simplify),
