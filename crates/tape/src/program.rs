@@ -82,7 +82,7 @@ pub(crate) struct Step<'a> {
     /// What feeds it, in the graph around it.
     pub inputs: &'a [NodeId],
     /// The outputs of the body before the pass.
-    wanted: &'a [NodeId],
+    pub wanted: &'a [NodeId],
 }
 
 impl Step<'_> {

@@ -4,9 +4,9 @@
 //! `TAPE_DUMP=simplify` (the name of a pass, or `all`) prints the program after that pass. In debug
 //! builds every pass is followed by [`verify`](verify::verify).
 
-mod lift;
+pub(crate) mod lift;
 mod merge_duplicates;
-mod merge_products;
+pub(crate) mod merge_products;
 mod remove_dead;
 mod simplify;
 pub mod verify;
