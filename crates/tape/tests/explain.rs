@@ -29,7 +29,6 @@ fn explained() -> (String, u32) {
 #[test]
 fn each_product_of_a_step_is_accounted_for() {
     let (text, first) = explained();
-    println!("{text}");
     let at = |line: u32| format!("dot at :{}", first + line);
     let forward: Vec<&str> = text.split("loop of ").nth(1).expect("a loop").lines().map(str::trim).collect();
     let expected = [
