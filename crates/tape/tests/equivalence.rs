@@ -78,8 +78,8 @@ fn apply<'t>(
         14 if ra > 0 && sa.dims()[1..] == sb.dims()[sb.rank().min(1)..] && sb.rank() > 0 => {
             Some(concat(&[a, b], 0))
         }
-        15 if ra > 0 => Some(a.softmax()),
-        16 if ra > 0 => Some(a.log_softmax()),
+        15 if ra > 0 && sa.last() != 0 => Some(a.softmax()),
+        16 if ra > 0 && sa.last() != 0 => Some(a.log_softmax()),
         17 => Some(a.detach() * a),
         18 if ra == 2 && sb.rank() == 2 && sa.dim(1) == 2 && sb.dim(1) == 2 => Some(shared(a, b, leaves)),
         19..=21 if ra == 2 && sa.dim(1) == 2 => Some(recurrence(tape, choices, a, leaves)),
