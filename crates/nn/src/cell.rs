@@ -128,7 +128,7 @@ pub fn zero_state(tape: &Tape, sequences: usize, hidden: usize) -> Var<'_> {
 /// A state with its rows in the order of the batch.
 #[track_caller]
 fn restore<'t, S: Bundle<'t>>(layout: &Layout, state: &S) -> S {
-    let mut parts = Vec::new();
+    let mut parts = tape::Vars::new();
     state.flatten(&mut parts);
     let restored: Vec<Var<'t>> = parts.into_iter().map(|part| layout.restore(part)).collect();
     state.rebuild(&mut restored.into_iter())

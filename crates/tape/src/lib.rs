@@ -6,7 +6,8 @@
 //! loops into it, and [`grad`](mod@grad)
 //! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
-//! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and [`engine`] runs it, by the loops of `kernels`;
+//! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and
+//! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is;
 //! [`check`] holds gradients against differences; [`error`] is what can go wrong.
 #![deny(missing_docs)]
 
@@ -14,6 +15,7 @@ pub mod check;
 pub mod dtype;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod fused;
 pub mod grad;
 pub mod graph;

@@ -45,6 +45,11 @@ impl Program {
 
     /// Applies a pass to the bodies of all scans, and to bodies within bodies.
     pub(crate) fn map_bodies(self, pass: &mut impl FnMut(Program) -> Program) -> Program {
+        self.map_steps(&mut |body, _| pass(body))
+    }
+
+    /// Like [`map_bodies`](Program::map_bodies) for a pass that also looks at the scan of a body.
+    pub(crate) fn map_steps(self, pass: &mut impl FnMut(Program, Step<'_>) -> Program) -> Program {
         let parts = self.parts();
         let mut moved: HashMap<(NodeId, NodeId), NodeId> = HashMap::new();
         self.rebuild(|graph, id, mut node| {
@@ -52,8 +57,8 @@ impl Program {
                 Op::Scan(scan) => {
                     let wanted = scan.wanted(parts.get(&id).into_iter().flatten().copied());
                     let body = Program { graph: scan.body.clone(), outputs: wanted.clone() };
-                    let body = body.map_bodies(pass);
-                    let body = pass(body);
+                    let body = body.map_steps(pass);
+                    let body = pass(body, Step { scan, inputs: &node.inputs, wanted: &wanted });
                     let new_id = NodeId::at(graph.nodes.len());
                     moved.extend(
                         wanted.into_iter().zip(&body.outputs).map(|(old, new)| ((new_id, old), *new)),
@@ -66,5 +71,24 @@ impl Program {
             }
             graph.push(node)
         })
+    }
+}
+
+/// The loop around a body that a pass rewrites.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    /// The scan before the pass.
+    pub scan: &'a Scan,
+    /// What feeds it, in the graph around it.
+    pub inputs: &'a [NodeId],
+    /// The outputs of the body before the pass.
+    pub wanted: &'a [NodeId],
+}
+
+impl Step<'_> {
+    /// The outputs of a body that are next states.
+    pub fn next(&self, body: &Program) -> Vec<NodeId> {
+        let outputs = self.wanted.iter().zip(&body.outputs);
+        outputs.filter(|(wanted, _)| self.scan.next.contains(wanted)).map(|(_, output)| *output).collect()
     }
 }

@@ -76,7 +76,7 @@ impl Cell for AnyCell {
 }
 
 impl<'t> Bundle<'t> for AnyState<'t> {
-    fn flatten(&self, to: &mut Vec<Var<'t>>) {
+    fn flatten(&self, to: &mut tape::Vars<'t>) {
         match self {
             AnyState::Rnn(state) => state.flatten(to),
             AnyState::Lstm(state) => state.flatten(to),

@@ -95,7 +95,7 @@ impl<C: Cell> Captioner<C> {
 }
 
 fn flat<'t>(state: &impl Bundle<'t>) -> Vec<Var<'t>> {
-    let mut parts = Vec::new();
+    let mut parts = tape::Vars::new();
     state.flatten(&mut parts);
     parts
 }

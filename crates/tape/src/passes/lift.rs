@@ -13,12 +13,11 @@
 //!
 //! The laws are `stack_t f(x_t) = f(stack_t x_t)` for an `f` that maps rows,
 //! `Σ_t f(x_t) = f(stack_t x_t)` for an `f` that sums over rows, and `Σ_t f(x_t) = f(Σ_t x_t)` for a linear
-//! one. Each operation says by [`Rule::row_wise`](crate::ops::Rule::row_wise),
+//! one, where what `f` takes besides is the same in every step. Each operation says by [`Rule::row_wise`](crate::ops::Rule::row_wise),
 //! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) and [`Rule::linear`](crate::ops::Rule::linear) whether
 //! they hold of it, so this pass knows no cell and no operation. What stays is what truly carries from step to step.
 //!
-//! Left alone: scans inside a step whose number of rows is not that of the step, and sums over time of
-//! per-sequence values.
+//! Left alone: scans inside a step whose number of rows is not that of the step.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,7 +35,7 @@ pub fn lift(program: Program) -> Program {
     lift_graph(program.map_bodies(&mut lift_graph))
 }
 
-fn lift_graph(program: Program) -> Program {
+pub(crate) fn lift_graph(program: Program) -> Program {
     let parts = program.parts();
     let mut found: HashMap<(NodeId, Part), NodeId> = HashMap::new();
     program.rebuild(|graph, id, node| match &node.op {
@@ -53,6 +52,39 @@ fn lift_graph(program: Program) -> Program {
         },
         _ => graph.push(node),
     })
+}
+
+/// Where a node of a body is computed after lifting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Fate {
+    /// Once, since every step has the same.
+    Once,
+    /// Before the loop, for all rows at once.
+    Before,
+    /// In every step.
+    Stays,
+    /// After the loop, for all rows at once.
+    After,
+    /// After the loop, where its sum over time is computed at once.
+    Summed,
+}
+
+/// What will become of the nodes of a body, inner loops being lifted already. `graph` is what stands around
+/// the loop, and is left with further nodes.
+pub(crate) fn fates(graph: &mut Graph, node: &Node, scan: &Scan, wanted: &[Part]) -> Vec<Option<Fate>> {
+    let mut lift = Lift::new(graph, node, scan);
+    let (yields, seen) = lift.decide(wanted);
+    let needed = lift.needed(&yields);
+    let live = scan.body.ancestors(scan.wanted(wanted.iter().copied()));
+    let fate = |(id, _): (NodeId, &Node)| match lift.before.get(&id) {
+        _ if !live[id.index()] => None,
+        Some((_, Class::Constant)) => Some(Fate::Once),
+        Some(_) => Some(Fate::Before),
+        None if needed[id.index()] => Some(Fate::Stays),
+        None if seen.contains(&Part::Stacked(id)) => Some(Fate::After),
+        None => Some(Fate::Summed),
+    };
+    scan.body.iter().map(fate).collect()
 }
 
 /// What a value that left the loop depends on, and so how a step finds its share of it.
@@ -121,14 +153,7 @@ impl<'a> Lift<'a> {
 
     /// Rebuilds the loop; its new place, and where each wanted part is.
     fn run(mut self, wanted: &[Part]) -> (NodeId, HashMap<Part, NodeId>) {
-        self.compute_before();
-        self.carried = self.scan.body.ancestors(self.scan.next.iter().copied());
-
-        // Which nodes the loop still has to yield, and in which form.
-        let mut yields: Vec<Part> = Vec::new();
-        let mut seen = HashSet::new();
-        wanted.iter().for_each(|part| self.collect(*part, &mut seen, &mut yields));
-
+        let (yields, _) = self.decide(wanted);
         let (scan_place, new_ids) = self.rebuild_loop(&yields);
         let mut places: HashMap<Part, NodeId> = HashMap::new();
         for part in &yields {
@@ -146,6 +171,16 @@ impl<'a> Lift<'a> {
         (scan_place, places)
     }
 
+    /// Which nodes the loop still has to yield, and in which form; and all parts that are needed for the
+    /// wanted ones.
+    fn decide(&mut self, wanted: &[Part]) -> (Vec<Part>, HashSet<Part>) {
+        self.compute_before();
+        self.carried = self.scan.body.ancestors(self.scan.next.iter().copied());
+        let (mut yields, mut seen) = (Vec::new(), HashSet::new());
+        wanted.iter().for_each(|part| self.collect(*part, &mut seen, &mut yields));
+        (yields, seen)
+    }
+
     /// Computes outside what depends only on constants, sequences or rows.
     fn compute_before(&mut self) {
         let body = &self.scan.body;
@@ -153,7 +188,10 @@ impl<'a> Lift<'a> {
             if let Op::Input(slot) = node.op {
                 let class = match self.scan.roles[slot as usize] {
                     Role::State => continue,
-                    Role::Constant => Class::Constant,
+                    Role::Constant if !node.shape.has_rows() => Class::Constant,
+                    // A value of the step around the loop: the same in every step of each of its rows.
+                    Role::Constant if node.shape.has_only_leading_rows() => Class::Rows,
+                    Role::Constant => continue,
                     Role::Rows => Class::Rows,
                     Role::Sequence => Class::Sequence,
                 };
@@ -196,23 +234,43 @@ impl<'a> Lift<'a> {
             Some((place, Class::Constant)) => Some(Source::Before(*place)),
             _ => None,
         };
-        let varies: SmallVec<[bool; 4]> = node.inputs.iter().map(|input| constant(input).is_none()).collect();
-        let varying = varies.iter().filter(|varies| **varies).count();
         let sources: Option<Vec<Source>> = match part {
-            Part::Stacked(_) if self.scan.body.maps_rows(node) && (!self.carried[id.index()] || varying == 0) => {
-                node.inputs.iter().map(|input| constant(input).or_else(|| rows_of(input))).collect()
+            Part::Stacked(_) => {
+                let all_constant = node.inputs.iter().all(|input| constant(input).is_some());
+                let free = !self.carried[id.index()] || all_constant;
+                let source = |input: &NodeId| constant(input).or_else(|| rows_of(input));
+                (self.scan.body.maps_rows(node) && free).then(|| node.inputs.iter().map(source).collect()).flatten()
             }
-            Part::Summed(_) if node.shape.has_rows() => None,
-            Part::Summed(_) if rule.sums_rows(&operands) => node.inputs.iter().map(rows_of).collect(),
-            // What is linear in the operands that vary can be applied to their sums over time.
             Part::Summed(_) => {
-                let linear = rule.linear(&varies) && operands.iter().all(|operand| !operand.shape.has_rows());
-                let sum = |input: &NodeId| constant(input).unwrap_or(Source::Summed(*input));
-                linear.then(|| node.inputs.iter().map(sum).collect())
+                let summed = rule.sums_rows(&operands);
+                let all_rows = summed.then(|| node.inputs.iter().map(rows_of).collect()).flatten();
+                all_rows.or_else(|| self.sums_over_time(node))
             }
-            _ => None,
+            Part::Final(_) | Part::Result(_) => None,
         };
         sources.map_or(Route::Loop, Route::Apply)
+    }
+
+    /// The operands of a sum over time of a node that is linear in those that vary: their sums over time.
+    fn sums_over_time(&self, node: &Node) -> Option<Vec<Source>> {
+        let body = &self.scan.body;
+        let rule = node.op.rule()?;
+        let source = |input: &NodeId| match self.before.get(input) {
+            Some((place, Class::Constant | Class::Rows)) => Source::Before(*place),
+            _ => Source::Summed(*input),
+        };
+        let sources: Vec<Source> = node.inputs.iter().map(source).collect();
+        let varies: SmallVec<[bool; 4]> =
+            sources.iter().map(|source| matches!(source, Source::Summed(_))).collect();
+        let operands: Vec<_> = node.inputs.iter().map(|input| body.node(*input).meta()).collect();
+        let mut varying = operands.iter().zip(&varies).filter(|(_, varies)| **varies).map(|(meta, _)| meta);
+        let fits = if node.shape.has_rows() {
+            // A sequence that has ended adds nothing, as long as all that varies has a row for it.
+            self.scan.body.maps_rows(node) && varying.clone().all(|operand| operand.shape.has_only_leading_rows())
+        } else {
+            rule.sums_rows(&operands) || operands.iter().all(|operand| !operand.shape.has_rows())
+        };
+        (fits && varying.next().is_some() && rule.linear(&varies)).then_some(sources)
     }
 
     /// Where the rows of all steps of a node of the body come from, if it has rows.
@@ -279,7 +337,10 @@ impl<'a> Lift<'a> {
             .collect();
         let scan = self.scan;
         let node = scan.body.node(self.body_node(part).expect("final states come from the loop"));
-        let rows = matches!(part, Part::Stacked(_)).then(|| scan.packing.total());
+        let rows = match part {
+            Part::Stacked(_) => Some(scan.packing.total()),
+            _ => node.shape.has_rows().then(|| scan.packing.sequences()),
+        };
         let place = self.push_outside(node, inputs, rows).expect("`route` has seen that the extents fit");
         places.insert(part, place);
         place
@@ -324,8 +385,8 @@ impl<'a> Lift<'a> {
             }
             let place = match (&node.op, self.before.get(&id)) {
                 (Op::Input(slot), None) => {
-                    let outer = self.node.inputs[*slot as usize];
-                    feed(&mut body, &mut inputs, node, outer, Role::State)
+                    let slot = *slot as usize;
+                    feed(&mut body, &mut inputs, node, self.node.inputs[slot], scan.roles[slot])
                 }
                 // A number costs nothing inside, and kernels see that it is one.
                 (_, Some((outer, class))) if node.op.rule().is_none_or(|_| !node.inputs.is_empty()) => {

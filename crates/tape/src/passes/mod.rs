@@ -5,8 +5,9 @@
 //! builds every pass is followed by [`verify`](verify::verify).
 
 mod fuse;
-mod lift;
+pub(crate) mod lift;
 mod merge_duplicates;
+pub(crate) mod merge_products;
 mod remove_dead;
 mod simplify;
 pub mod verify;
@@ -14,6 +15,7 @@ pub mod verify;
 pub use fuse::fuse;
 pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
+pub use merge_products::merge_products;
 pub use remove_dead::remove_dead;
 pub use simplify::simplify;
 
@@ -29,6 +31,8 @@ pub const PIPELINE: &[Pass] = &[
     ("remove_dead", remove_dead),
     ("simplify", simplify),
     ("merge_duplicates", merge_duplicates),
+    // Joins weights in the step, so that `lift` takes that out of it.
+    ("merge_products", merge_products),
     ("lift", lift),
     // What has left different loops may be the same, and rewrites leave nodes behind that nothing uses.
     ("simplify", simplify),

@@ -11,6 +11,8 @@ mod movement;
 mod numbers;
 mod sums;
 
+pub(super) use sums::{inner_sums, terms};
+
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::Op;
 use crate::program::Program;
