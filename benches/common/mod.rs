@@ -258,7 +258,7 @@ impl<C: Cell> Case<C> {
     /// Records the gradients with respect to all parameters.
     pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vec<Var<'t>> {
         let weights: Vec<Var<'t>> = self.weights.all.iter().map(|weight| weight.on(tape)).collect();
-        grad(loss, &weights)
+        grad(loss, &weights).into_vec()
     }
 
     /// Records and computes the loss and all gradients: what a training does in every step before its update.

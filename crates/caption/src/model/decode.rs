@@ -94,7 +94,7 @@ impl<C: Cell> Captioner<C> {
     }
 }
 
-fn flat<'t>(state: &impl Bundle<'t>) -> Vec<Var<'t>> {
+fn flat<'t>(state: &impl Bundle<'t>) -> tape::Vars<'t> {
     let mut parts = tape::Vars::new();
     state.flatten(&mut parts);
     parts
