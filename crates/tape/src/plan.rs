@@ -241,6 +241,17 @@ pub(crate) struct Yield {
     pub how: Collect,
 }
 
+impl Yield {
+    /// Which part of the total a step's value goes to.
+    pub fn share(&self) -> Share {
+        match self.how {
+            Collect::StackedBefore | Collect::Stacked => Share::Step,
+            Collect::Summed if self.value.shape.leads_with_rows() => Share::Running,
+            Collect::Summed => Share::Whole,
+        }
+    }
+}
+
 /// How the steps' values are collected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Collect {

@@ -284,20 +284,40 @@ struct Worker {
     rows: Range<usize>,
 }
 
+/// The part of a value around a loop that a step works on.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Where the part for the first step begins.
+    start: Start,
+    /// From one row to the next, where each step has rows of its own; else nothing.
+    row: usize,
+}
+
+impl Part {
+    /// Where the part begins for a step whose rows follow `offset` others.
+    fn at(self, offset: usize) -> Start {
+        // SAFETY: the rows of each step lie within the value.
+        Start(unsafe { self.start.0.add(offset * self.row) })
+    }
+}
+
 impl Worker {
     fn run(&self, inner: &Loop, frame: &Frame<'_>, local: &mut Local) -> Result<(), RunError> {
         let (scan, outer) = (&inner.scan, frame.rows);
-        // SAFETY: each of these lies within the value that it is a row of.
-        let plus = |start: *mut u8, bytes: usize| Start(unsafe { start.add(bytes) });
-        let first_row = |operand: &Operand, share: Share| match share {
-            Share::Whole => Start(frame.start(operand.home)),
-            Share::Running | Share::Step => {
-                plus(frame.start(operand.home), self.rows.start * operand.row_bytes(outer))
-            }
+        let part = |operand: &Operand, share: Share| {
+            let (start, row) = (frame.start(operand.home), operand.row_bytes(outer));
+            let first = if share == Share::Whole { 0 } else { self.rows.start * row };
+            // SAFETY: the worker's first row lies within the value.
+            let start = Start(unsafe { start.add(first) });
+            Part { start, row: if share == Share::Step { row } else { 0 } }
         };
-        let starts: SmallVec<[Start; 24]> =
-            inner.feeds.iter().map(|feed| first_row(&feed.from, feed.share)).collect();
-        let mut given = starts.clone();
+        let feeds: SmallVec<[Part; 24]> =
+            inner.feeds.iter().map(|feed| part(&feed.from, feed.share)).collect();
+        let totals: SmallVec<[Part; 8]> =
+            inner.yields.iter().map(|one| part(&one.total, one.share())).collect();
+        let present: SmallVec<[Part; 8]> =
+            inner.states.iter().map(|state| part(&state.present, Share::Running)).collect();
+        let mut given: SmallVec<[Start; 24]> = feeds.iter().map(|feed| feed.start).collect();
         for t in scan.order() {
             let (running, offset) = (scan.packing.running(t, outer), scan.packing.offset(t, outer));
             let count = running.min(self.rows.end).saturating_sub(self.rows.start);
@@ -305,33 +325,26 @@ impl Worker {
             if count == 0 && inner.shareable {
                 continue;
             }
-            for (slot, feed) in inner.feeds.iter().enumerate() {
-                if feed.share == Share::Step {
-                    given[slot] = plus(starts[slot].0, offset * feed.from.row_bytes(outer));
-                }
-            }
+            given.iter_mut().zip(&feeds).for_each(|(given, feed)| *given = feed.at(offset));
             let rows = if scan.rows == Dim::ROWS { count } else { outer };
             let step = Frame { base: self.base, given: &given, rows, threads: frame.threads };
             let collect = |before: bool| {
-                for one in inner.yields.iter().filter(|one| (one.how == Collect::StackedBefore) == before) {
-                    let (from, bytes) = (step.start(one.value.home), step.bytes(&one.value));
-                    if one.how == Collect::Summed {
-                        let by_row = one.value.shape.leads_with_rows();
-                        let share = if by_row { Share::Running } else { Share::Whole };
-                        add(from, first_row(&one.total, share).0, bytes, &one.value);
-                    } else {
-                        let start = first_row(&one.total, Share::Step).0;
-                        copy(from, plus(start, offset * one.total.row_bytes(outer)).0, bytes);
+                for (one, total) in inner.yields.iter().zip(&totals) {
+                    if (one.how == Collect::StackedBefore) == before {
+                        let (from, bytes) = (step.start(one.value.home), step.bytes(&one.value));
+                        match one.how {
+                            Collect::Summed => add(from, total.at(offset).0, bytes, &one.value),
+                            _ => copy(from, total.at(offset).0, bytes),
+                        }
                     }
                 }
             };
             collect(true);
             run_block(&inner.body, &step, local)?;
             collect(false);
-            for state in &inner.states {
+            for (state, present) in inner.states.iter().zip(&present) {
                 if let Some(next) = &state.next {
-                    let to = first_row(&state.present, Share::Running);
-                    copy(step.start(next.home), to.0, step.bytes(next));
+                    copy(step.start(next.home), present.start.0, step.bytes(next));
                 }
             }
         }
