@@ -52,6 +52,11 @@ impl<T> Kernels<T> {
         2 * self.lanes
     }
 
+    /// Elements that a right operand takes in panels.
+    pub(super) fn packed_len(&self, k: usize, n: usize) -> usize {
+        k * n.next_multiple_of(self.lanes)
+    }
+
     /// Rows of the largest tile.
     pub(super) fn rows(&self) -> usize {
         self.full.len()

@@ -1,8 +1,9 @@
 //! Matrix products by packed micro-kernels, in `f32` and `f64`, for AVX-512, AVX2 and whatever else there is.
 //!
+//! * `product`: what is asked for, and how lengths are cut;
 //! * `vector`: the few instructions that a kernel is written over;
 //! * `kernel`: the micro-kernels, and the law that makes bits independent of everything else;
-//! * `pack`: operands laid out as kernels read them;
+//! * `pack`, `panels`: operands laid out as kernels read them;
 //! * `blocks`: the loops around the kernels;
 //! * `share`: rows and columns to threads;
 //! * `scratch`: the memory a thread packs into.
@@ -11,22 +12,20 @@
 mod blocks;
 mod kernel;
 mod pack;
+mod panels;
+mod product;
 mod scratch;
 mod share;
 mod vector;
 
 pub use kernel::Multiply;
 
-use blocks::{Product, Right};
+use product::{Product, Right};
 
 use super::Threads;
 use super::simd::Level;
 use crate::dtype::Real;
 use crate::ops::{Dot, ProductSize};
-
-fn right_of<T>(dot: Dot, right: &[T]) -> Right<'_, T> {
-    if dot.transpose_right { Right::Columns(right) } else { Right::Rows(right) }
-}
 
 /// `out = left · right` for every product of the batch.
 pub(crate) fn product<T: Real>(
@@ -41,8 +40,9 @@ pub(crate) fn product<T: Real>(
     let kernels = T::kernels(Level::of_processor());
     let one = |p: usize, out: &mut [T]| {
         let (left, right) = (&left[p * m * k..][..m * k], &right[p * k * n..][..k * n]);
-        let right = right_of(dot, right);
-        let product = Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: true };
+        let right = Right::plain(right, dot.transpose_right);
+        let product =
+            Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: true };
         share::compute(&product, out, threads);
     };
     if batch == 1 {
@@ -81,21 +81,26 @@ pub fn add_product<T: Real>(dot: Dot, [m, k, n]: [usize; 3], left: &[T], right: 
         "slices of {lengths:?} elements do not hold matrices ({m}, {k}), ({k}, {n}) and ({m}, {n})"
     );
     let kernels = T::kernels(Level::of_processor());
-    let right = right_of(dot, right);
-    let product = Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: false };
+    let right = Right::plain(right, dot.transpose_right);
+    let product =
+        Product { kernels, m, k, n, left, left_transposed: dot.transpose_left, right, fresh: false };
     share::compute(&product, out, Threads::All);
 }
 
 /// How many elements a packed right operand (k, n) takes.
 pub(crate) fn packed_len<T: Real>(k: usize, n: usize) -> usize {
-    k * n.next_multiple_of(T::kernels(Level::of_processor()).lanes)
+    T::kernels(Level::of_processor()).packed_len(k, n)
 }
 
 /// Lays a right operand (k, n), or (n, k) if it is to be taken transposed, out for [`product_packed`]. It is
 /// read fastest where `to` begins at a cache line.
 pub(crate) fn pack<T: Real>(k: usize, n: usize, right: &[T], transposed: bool, to: &mut [T]) {
-    let right = if transposed { Right::Columns(right) } else { Right::Rows(right) };
-    blocks::pack_right(T::kernels(Level::of_processor()), k, n, right, to);
+    let (kernels, right) = (T::kernels(Level::of_processor()), Right::plain(right, transposed));
+    let product = Product { kernels, m: 0, k, n, left: &[], left_transposed: false, right, fresh: true };
+    product.check(0);
+    assert_eq!(to.len(), kernels.packed_len(k, n), "room for a packed operand ({k}, {n})");
+    // SAFETY: the operand and the room have the lengths that were just checked.
+    unsafe { product.panels(&(0..n), &(0..k), true, to.as_mut_ptr()) };
 }
 
 /// `out = left · right` by a right operand that was packed. The bits are those of [`product`].
@@ -107,37 +112,9 @@ pub(crate) fn product_packed<T: Real>(
     out: &mut [T],
     threads: Threads,
 ) {
-    let kernels = T::kernels(Level::of_processor());
-    let right = Right::Packed(packed);
+    let (kernels, right) = (T::kernels(Level::of_processor()), Right::Packed(packed));
     share::compute(&Product { kernels, m, k, n, left, left_transposed, right, fresh: true }, out, threads);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn products_agree_with_plain_loops_for_every_layout() {
-        for (m, k, n) in [(1, 1, 1), (3, 5, 2), (130, 7, 33), (257, 64, 20), (2, 0, 3)] {
-            for flags in 0..4 {
-                let dot = Dot { transpose_left: flags & 1 == 1, transpose_right: flags & 2 == 2 };
-                let spread = |len: usize, step: f64| -> Vec<f64> {
-                    (0..len).map(|i| ((i + 1) as f64 * step).fract() - 0.5).collect()
-                };
-                let (left, right) = (spread(m * k, 0.618), spread(k * n, 0.755));
-                let (mut out, mut sum) = (vec![f64::NAN; m * n], vec![3.0; m * n]);
-                product(dot, ProductSize { batch: 1, m, k, n }, &left, &right, &mut out, Threads::All);
-                add_product(dot, [m, k, n], &left, &right, &mut sum);
-                for i in 0..m {
-                    for j in 0..n {
-                        let a = |l| if dot.transpose_left { left[l * m + i] } else { left[i * k + l] };
-                        let b = |l| if dot.transpose_right { right[j * k + l] } else { right[l * n + j] };
-                        let expected: f64 = (0..k).map(|l| a(l) * b(l)).sum();
-                        assert!((out[i * n + j] - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
-                        assert!((sum[i * n + j] - 3.0 - expected).abs() < 1e-12, "{dot:?} {m} {k} {n}");
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

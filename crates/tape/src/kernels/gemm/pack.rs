@@ -2,13 +2,20 @@
 //!
 //! The right operand (k, n) becomes panels of two vectors' columns; a panel is k rows, one after the other.
 //! The last panel is one vector wide if that is enough, and is filled up with zeros. The left operand
-//! becomes blocks of a tile's rows, column after column.
+//! becomes tiles, each its columns one after the other.
+
+use std::ops::Range;
 
 use num_traits::Zero;
+
+use super::product::Parts;
 
 /// Steps done of some lines before the next lines: a cache line of `f32`, so that none is fetched twice where
 /// lines fall upon each other in the cache.
 const STRIP: usize = 16;
+
+/// Panels that are filled at the same time, so that what is read of a line is more than a few cache lines.
+const TOGETHER: usize = 4;
 
 /// Writes `steps` rows of `width` elements: element `(l, j)` is the `l`-th of the `j`-th line of `from`, zero
 /// for lines from `lines` on. So lines become columns.
@@ -81,11 +88,79 @@ unsafe fn turn_square<T: Copy>(from: *const T, line: usize, to: *mut T, width: u
     }
 }
 
+/// Writes `steps` rows of `width` elements for each of `panels`, which lie `apart`: the lines of `from`, cut
+/// into pieces of `width`.
+///
+/// # Safety
+/// `panels · width` elements can be read at each of `steps` places `line` apart, and `steps · width` written
+/// at each of `panels` places `apart`.
+pub(super) unsafe fn copy<T: Copy>(
+    from: *const T,
+    line: usize,
+    [steps, panels]: [usize; 2],
+    to: *mut T,
+    [width, apart]: [usize; 2],
+) {
+    // SAFETY: the caller promises the places; a width is a multiple of four.
+    unsafe {
+        for first in (0..panels).step_by(TOGETHER) {
+            for l in 0..steps {
+                for p in first..panels.min(first + TOGETHER) {
+                    let (from, to) = (from.add(l * line + p * width), to.add(p * apart + l * width));
+                    for j in (0..width).step_by(4) {
+                        to.add(j).cast::<[T; 4]>().write(from.add(j).cast::<[T; 4]>().read());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Elements from where one tile's rows end to where the next one's begin: rows are copied in pieces of this
+/// size, the rest of which the next row overwrites.
+pub(super) const SLACK: usize = 16;
+
+/// Writes rows `band` of a left operand that lies as (k, m), from the place `from` on: tile after tile, of each
+/// tile the columns one after the other, and [`SLACK`] between tiles.
+///
+/// # Safety
+/// The tiles' elements can be read at each of `steps` places `line` apart, and as many be written at `to` as
+/// tiles and slack take.
+pub(super) unsafe fn split<T: Copy>(
+    from: *const T,
+    line: usize,
+    steps: usize,
+    tiles: &Parts,
+    band: Range<usize>,
+    to: *mut T,
+) {
+    let origin = tiles.range(band.start).start;
+    let end = tiles.range(band.end - 1).end;
+    // SAFETY: a piece is read whole only where the operand goes on for as many elements; what it writes too
+    // much is in the same tile's next column or in the slack behind its last.
+    unsafe {
+        for l in 0..steps {
+            let from = from.add(l * line);
+            let readable = (steps - 1 - l) * line + end;
+            for (index, tile) in band.clone().enumerate() {
+                let tile = tiles.range(tile);
+                let to = to.add((tile.start - origin) * steps + index * SLACK + l * tile.len());
+                let from = from.add(tile.start);
+                if tile.start + SLACK <= readable {
+                    to.cast::<[T; SLACK]>().write(from.cast::<[T; SLACK]>().read());
+                } else {
+                    to.copy_from_nonoverlapping(from, tile.len());
+                }
+            }
+        }
+    }
+}
+
 /// Writes `steps` rows of `width` elements: the first `count` of each line of `from`, then zeros.
 ///
 /// # Safety
 /// `count` elements can be read at each of `steps` places `line` apart, and `steps · width` written at `to`.
-pub(super) unsafe fn copy<T: Copy + Zero>(
+pub(super) unsafe fn copy_some<T: Copy + Zero>(
     from: *const T,
     line: usize,
     [steps, count]: [usize; 2],

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{Parts, Product};
+use super::product::{Parts, Product};
 use crate::dtype::Real;
 use crate::kernels::Threads;
 
@@ -40,31 +40,39 @@ pub(super) fn compute<T: Real>(product: &Product<'_, T>, out: &mut [T], threads:
         }
         return;
     }
-    if threads == Threads::One || m * k * n < SERIAL_BELOW {
+    let threads = match threads {
+        Threads::All if m * k * n >= SERIAL_BELOW => rayon::current_num_threads(),
+        _ => 1,
+    };
+    if threads == 1 {
         // SAFETY: lengths were checked, the result is borrowed mutably, and the kernels were chosen by asking
         // the processor.
         return unsafe { product.compute(out.as_mut_ptr(), 0..m, 0..n) };
     }
-    let threads = rayon::current_num_threads();
-    let panel = product.kernels.panel();
-    let [down, across] = grid(threads, m, n.div_ceil(panel) * panel, panel);
-    let (rows, panels) = (Parts::new(m, down), Parts::new(n.div_ceil(panel), across));
+    shared(product, out, grid(threads, m, n, product.kernels.panel()));
+}
+
+/// Computes a product in so many parts of rows and of columns, which threads take. Lengths have been checked.
+pub(super) fn shared<T: Real>(product: &Product<'_, T>, out: &mut [T], [down, across]: [usize; 2]) {
+    let (n, panel) = (product.n, product.kernels.panel());
+    let (rows, panels) = (Parts::new(product.m, down), Parts::new(n.div_ceil(panel), across));
     let out = Shared(out.as_mut_ptr());
-    let cell = |cell: usize| {
+    (0..down * across).into_par_iter().with_max_len(1).for_each(|cell| {
         let columns = panels.range(cell % across);
         let columns = columns.start * panel..n.min(columns.end * panel);
         // SAFETY: lengths were checked; cells have no element in common; the kernels were chosen by asking
         // the processor.
         unsafe { product.compute(out.start(), rows.range(cell / across), columns) }
-    };
-    if down * across == 1 { cell(0) } else { (0..down * across).into_par_iter().with_max_len(1).for_each(cell) }
+    });
 }
 
-/// Into how many parts rows and columns are cut for so many threads: the pair for which a part reads least.
+/// Into how many parts rows and columns are cut for so many threads. Of the ways that keep most of them busy it
+/// is the one in which a thread reads least.
 fn grid(threads: usize, m: usize, n: usize, panel: usize) -> [usize; 2] {
     (1..=threads)
-        .filter(|down| threads.is_multiple_of(*down))
-        .map(|down| [down.min(m.div_ceil(8)), (threads / down).min(n / panel)])
-        .min_by_key(|[down, across]| (m * n / (down * across), m / down + n / across))
-        .unwrap_or([1, 1])
+        .map(|down| [down.min(m), (threads / down).min(n.div_ceil(panel))])
+        .min_by_key(|[down, across]| {
+            (m.div_ceil(*down) * n.div_ceil(panel).div_ceil(*across) * panel, m / down + n / across)
+        })
+        .expect("there is a thread")
 }
