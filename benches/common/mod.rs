@@ -13,7 +13,7 @@ use unspool::caption::model::{AnyCell, Captioner, CellKind, Input, ModelSettings
 use unspool::nn::{Param, Params};
 use unspool::tape::graph::Node;
 use unspool::tape::ops::{Dot, Op};
-use unspool::tape::{DType, Engine, Graph, Run, Tape, Tensor, Var, add_product, grad};
+use unspool::tape::{DType, Engine, Graph, Run, Tape, Tensor, Var, Vars, add_product, grad};
 
 /// The sizes of a captioner and its batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,8 +170,8 @@ impl Case {
     }
 
     /// Records the gradients with respect to all parameters.
-    pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vec<Var<'t>> {
-        let weights: Vec<Var<'t>> = self.weights.iter().map(|weight| weight.on(tape)).collect();
+    pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vars<'t> {
+        let weights: Vars<'t> = self.weights.iter().map(|weight| weight.on(tape)).collect();
         grad(loss, &weights)
     }
 
@@ -179,7 +179,7 @@ impl Case {
     pub fn autodiff<'e>(&self, engine: &'e mut Engine) -> Run<'e> {
         let tape = self.params.tape();
         let loss = self.loss(&tape);
-        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(self.gradients(&tape, loss)).collect();
+        let outputs: Vars<'_> = [loss].into_iter().chain(self.gradients(&tape, loss)).collect();
         engine.run(&outputs).expect("words of the vocabulary")
     }
 
