@@ -1,0 +1,110 @@
+//! Random programs, decoded from bytes, so that a failure shrinks to a short one. What does not fit is skipped: every
+//! sequence of bytes is a program.
+
+use tape::{DType, Packing, Tape, Tensor, Var, concat, scan, scan_reverse};
+
+struct Choices<'a>(std::slice::Iter<'a, u8>);
+
+impl Choices<'_> {
+    /// The next choice among `options`; 0 when the bytes have run out.
+    fn among(&mut self, options: usize) -> usize {
+        self.0.next().map_or(0, |byte| usize::from(*byte) % options)
+    }
+}
+
+fn spread(shape: &[usize], salt: usize, dtype: DType) -> Tensor {
+    let len = shape.iter().product::<usize>();
+    let numbers: Vec<f64> =
+        (0..len).map(|i| ((i + 31 * salt + 1) as f64 * 0.618_033_988_749_895).fract() - 0.5).collect();
+    Tensor::from_f64(dtype, shape, &numbers)
+}
+
+/// Decodes bytes into a program over some leaves, and returns the leaves and one value.
+pub fn program<'t>(tape: &'t Tape, bytes: &[u8]) -> (Vec<Var<'t>>, Var<'t>) {
+    let mut choices = Choices(bytes.iter());
+    let shapes: [&[usize]; 6] = [&[3, 2], &[2, 2], &[2], &[1, 2], &[3, 1], &[]];
+    let leaves: Vec<Var<'t>> = shapes
+        .iter()
+        .enumerate()
+        .map(|(salt, shape)| tape.input(spread(shape, salt, tape.dtype())))
+        .collect();
+    let mut values = leaves.clone();
+    while !choices.0.as_slice().is_empty() {
+        let a = values[choices.among(values.len())];
+        let b = values[choices.among(values.len())];
+        if let Some(value) = apply(tape, &mut choices, a, b, &leaves) {
+            values.push(value);
+        }
+    }
+    let all = values[leaves.len()..].iter().fold(tape.number(0.0), |sum, value| sum + value.tanh().sum());
+    (leaves, all)
+}
+
+fn apply<'t>(
+    tape: &'t Tape,
+    choices: &mut Choices<'_>,
+    a: Var<'t>,
+    b: Var<'t>,
+    leaves: &[Var<'t>],
+) -> Option<Var<'t>> {
+    let (sa, sb) = (a.shape(), b.shape());
+    let (ra, len) = (sa.rank(), sa.len());
+    let broadcasts = sa.broadcast(&sb).is_some();
+    match choices.among(20) {
+        0 => Some(a.tanh()),
+        1 => Some(-a.sigmoid()),
+        2 => Some(a.square()),
+        3 => Some(a.softplus() * 1.0),
+        4 if broadcasts => Some(a + b),
+        5 if broadcasts => Some(a - b * -1.0),
+        6 if broadcasts => Some(a * b),
+        7 if broadcasts => Some(a / (b.square() + 1.0)),
+        8 if broadcasts => Some(a.maximum(b)),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(1) == sb.dim(0) => Some(a.dot(b)),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(1) == sb.dim(1) => Some(a.dot(b.t())),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(0) == sb.dim(0) => Some(a.t().dot(b)),
+        10 if ra > 0 => Some(a.sum_along(&[choices.among(ra)])),
+        11 => Some(a.reshape([len]).reshape([1, len])),
+        12 if ra == 2 => Some(a.t()),
+        13 if ra > 0 && sa.dim(0).known() > Some(1) => Some(a.slice(0, 1..sa.sizes()[0])),
+        14 if ra > 0 && sa.dims()[1..] == sb.dims()[sb.rank().min(1)..] && sb.rank() > 0 => {
+            Some(concat(&[a, b], 0))
+        }
+        15 if ra > 0 => Some(a.softmax()),
+        16 if ra > 0 => Some(a.log_softmax()),
+        17 => Some(a.detach() * a),
+        18 | 19 if ra == 2 && sa.dim(1) == 2 => Some(recurrence(tape, choices, a, leaves)),
+        _ => None,
+    }
+}
+
+/// A scan over the rows of a value, with one of several bodies, lengths and directions.
+fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
+    let total = rows.shape().sizes()[0];
+    let lengths: Vec<usize> = match choices.among(4) {
+        0 => vec![total],
+        1 => vec![1; total],
+        2 => vec![total - total / 2, total / 2],
+        _ => vec![total, 0],
+    };
+    let packing = Packing::ragged(&lengths);
+    let zero = tape.number(0.0).expand([lengths.len(), 2]);
+    let (w, b, memory) = (leaves[1], leaves[2], tape.number(0.5).expand([lengths.len(), 2]));
+    let body = choices.among(5);
+    let step = |(h, c): (Var<'t>, Var<'t>), x: Var<'t>| match body {
+        0 => ((h.dot(w) + x, c), h),
+        1 => ((c, (h * x + b).tanh()), h + c),
+        2 => (((h.dot(w) + x.dot(w) + b).sigmoid(), h), c * x),
+        3 => ((h + x.softmax() * memory.rows(), c + h), x),
+        _ => {
+            let (inner, _) =
+                scan(&Packing::uniform(2, tape::Dim::ROWS), h, (), |h, ()| ((h.dot(w) + x).tanh(), ()));
+            ((inner, c + inner), inner)
+        }
+    };
+    let ((h, c), y) = match choices.among(2) {
+        0 => scan(&packing, (zero, zero), rows, step),
+        _ => scan_reverse(&packing, (zero, zero + 1.0), rows, step),
+    };
+    h.sum_along(&[0]) + c.sum_along(&[0]) * y.sum_along(&[0])
+}
