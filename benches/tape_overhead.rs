@@ -16,7 +16,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use unspool::caption::model::CellKind;
 use unspool::tape::plan::Plan;
-use unspool::tape::{DType, Engine, NodeId, Packing, Tape, Tensor, Var, grad, scan};
+use unspool::tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Var, Vars, grad, scan};
 
 /// Links of a chain, three operations each.
 const LINKS: usize = 10_000;
@@ -39,7 +39,7 @@ struct Chain<'t> {
 
 impl<'t> Chain<'t> {
     fn record(tape: &'t Tape, form: Form, elements: usize) -> Chain<'t> {
-        let input = |value: f32| tape.input(Tensor::new([1, elements], vec![value; elements]));
+        let input = |value: f64| tape.input_numbers([1, elements], (0..elements).map(|_| value));
         let [start, w, b] = [0.5, 0.9, 0.1].map(input);
         let last = match form {
             Form::Unrolled => (0..LINKS).fold(start, |x, _| (x * w + b).tanh()),
@@ -48,7 +48,7 @@ impl<'t> Chain<'t> {
         Chain { loss: last.sum(), inputs: [start, w, b] }
     }
 
-    fn outputs(&self) -> Vec<Var<'t>> {
+    fn outputs(&self) -> Vars<'t> {
         [self.loss].into_iter().chain(grad(self.loss, &self.inputs)).collect()
     }
 }
@@ -73,6 +73,21 @@ fn record(criterion: &mut Criterion) {
             black_box(Chain::record(&tape, Form::Unrolled, 1).loss.id())
         });
     });
+    // As a training records it: the second time and ever after.
+    let recorder = Recorder::new(DType::F32);
+    group.bench_function("chain, followed", |bencher| {
+        bencher.iter(|| {
+            let tape = recorder.tape();
+            black_box(Chain::record(&tape, Form::Unrolled, 1).loss.id())
+        });
+    });
+    group.throughput(Throughput::Elements((forward + backward) as u64));
+    group.bench_function("chain with gradients, followed", |bencher| {
+        bencher.iter(|| {
+            let tape = recorder.tape();
+            black_box(Chain::record(&tape, Form::Unrolled, 1).outputs().len())
+        });
+    });
     group.throughput(Throughput::Elements(backward as u64));
     group.bench_function("gradients of the chain", |bencher| {
         let gradients_alone = || {
@@ -91,14 +106,14 @@ fn record(criterion: &mut Criterion) {
     let forward = nodes(&tape.graph());
     case.gradients(&tape, loss);
     group.throughput(Throughput::Elements(forward as u64));
-    group.bench_function("captioner", |bencher| {
+    group.bench_function("captioner, followed", |bencher| {
         bencher.iter(|| {
             let tape = case.params.tape();
             black_box(case.loss(&tape).id())
         });
     });
     group.throughput(Throughput::Elements(nodes(&tape.graph()) as u64));
-    group.bench_function("captioner with gradients", |bencher| {
+    group.bench_function("captioner with gradients, followed", |bencher| {
         bencher.iter(|| {
             let tape = case.params.tape();
             let loss = case.loss(&tape);
@@ -146,10 +161,10 @@ fn step(criterion: &mut Criterion) {
         settings(&mut group);
         group.throughput(Throughput::Elements(OPERATIONS as u64));
         for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
-            let mut engine = Engine::new();
+            let (mut engine, recorder) = (Engine::new(), Recorder::new(DType::F32));
             group.bench_function(name, |bencher| {
                 bencher.iter(|| {
-                    let tape = Tape::new(DType::F32);
+                    let tape = recorder.tape();
                     let chain = Chain::record(&tape, form, elements);
                     engine.run(&chain.outputs()).expect("numbers").number(0)
                 });

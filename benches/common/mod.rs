@@ -19,7 +19,7 @@ use unspool::nn::{Cell, Param, Params, Scope};
 use unspool::tape::graph::Node;
 use unspool::tape::ops::Op;
 use unspool::tape::plan::Plan;
-use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var, grad};
+use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var, Vars, grad};
 
 pub use by_hand::ByHand;
 pub use cells::{Mgu, declare_any, declare_gru, declare_gru_after, declare_mgu};
@@ -256,16 +256,16 @@ impl<C: Cell> Case<C> {
     }
 
     /// Records the gradients with respect to all parameters.
-    pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vec<Var<'t>> {
-        let weights: Vec<Var<'t>> = self.weights.all.iter().map(|weight| weight.on(tape)).collect();
-        grad(loss, &weights).into_vec()
+    pub fn gradients<'t>(&self, tape: &'t Tape, loss: Var<'t>) -> Vars<'t> {
+        let weights: Vars<'t> = self.weights.all.iter().map(|weight| weight.on(tape)).collect();
+        grad(loss, &weights)
     }
 
     /// Records and computes the loss and all gradients: what a training does in every step before its update.
     pub fn autodiff<'e>(&self, engine: &'e mut Engine) -> Run<'e> {
         let tape = self.params.tape();
         let loss = self.loss(&tape);
-        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(self.gradients(&tape, loss)).collect();
+        let outputs: Vars<'_> = [loss].into_iter().chain(self.gradients(&tape, loss)).collect();
         engine.run(&outputs).expect("words of the vocabulary")
     }
 

@@ -1,6 +1,6 @@
 //! What a recurrent cell is: its parameters and one step.
 
-use tape::{Bundle, ScanOptions, Segments, Tape, Var, scan_with};
+use tape::{Bundle, ScanOptions, Segments, Tape, Var, Vars, scan_with};
 
 use crate::layout::Layout;
 use crate::sequence::Sequence;
@@ -128,8 +128,8 @@ pub fn zero_state(tape: &Tape, sequences: usize, hidden: usize) -> Var<'_> {
 /// A state with its rows in the order of the batch.
 #[track_caller]
 fn restore<'t, S: Bundle<'t>>(layout: &Layout, state: &S) -> S {
-    let mut parts = tape::Vars::new();
+    let mut parts = Vars::new();
     state.flatten(&mut parts);
-    let restored: Vec<Var<'t>> = parts.into_iter().map(|part| layout.restore(part)).collect();
+    let restored: Vars<'t> = parts.into_iter().map(|part| layout.restore(part)).collect();
     state.rebuild(&mut restored.into_iter())
 }

@@ -4,7 +4,7 @@
 //! norm = sqrt(Σ_p Σ g_p²)        g' = g min(1, limit / norm)
 //! ```
 
-use tape::Var;
+use tape::{Var, Vars};
 
 /// The norm of all gradients as one vector.
 ///
@@ -21,7 +21,7 @@ pub fn global_norm<'t>(gradients: &[Var<'t>]) -> Var<'t> {
 /// # Panics
 /// If there are no gradients.
 #[track_caller]
-pub fn clip_by_global_norm<'t>(gradients: &[Var<'t>], limit: f64) -> (Vec<Var<'t>>, Var<'t>) {
+pub fn clip_by_global_norm<'t>(gradients: &[Var<'t>], limit: f64) -> (Vars<'t>, Var<'t>) {
     let norm = global_norm(gradients);
     let scale = (limit / norm).minimum(1.0);
     (gradients.iter().map(|gradient| *gradient * scale).collect(), norm)

@@ -12,11 +12,18 @@
 
 use std::sync::Arc;
 
-use tape::{Packing, Tape, Tensor, Var};
+use tape::{Packing, Tape, Var};
 
 /// The places of a batch of sequences of different lengths. Clones share what they hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout(Arc<Inner>);
+
+/// No sequences at all.
+impl Default for Layout {
+    fn default() -> Layout {
+        Layout::new(0, &[])
+    }
+}
 
 #[derive(Debug, PartialEq)]
 struct Inner {
@@ -24,8 +31,16 @@ struct Inner {
     steps: usize,
     lengths: Vec<usize>,
     packing: Packing,
-    /// The sequences from long to short, where they do not come that way.
-    order: Option<Vec<usize>>,
+    /// Where they do not come from long to short.
+    sorting: Option<Sorting>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Sorting {
+    /// The sequences from long to short.
+    order: Vec<usize>,
+    /// The place of each sequence in that order.
+    place: Vec<usize>,
 }
 
 impl Layout {
@@ -42,8 +57,12 @@ impl Layout {
         order.sort_by_key(|n| std::cmp::Reverse(lengths[*n]));
         let sorted: Vec<usize> = order.iter().map(|n| lengths[*n]).collect();
         let packing = Packing::ragged(&sorted);
-        let order = (!order.is_sorted()).then_some(order);
-        Layout(Arc::new(Inner { steps, lengths: lengths.into(), packing, order }))
+        let sorting = (!order.is_sorted()).then(|| {
+            let mut place = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(sorted, n)| place[*n] = sorted);
+            Sorting { order, place }
+        });
+        Layout(Arc::new(Inner { steps, lengths: lengths.into(), packing, sorting }))
     }
 
     /// `sequences` sequences that all have `steps` steps.
@@ -101,8 +120,8 @@ impl Layout {
 
     /// For each packed row, its place among the N · T rows of the padded form.
     pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        let Inner { steps, packing, order, .. } = &*self.0;
-        let sequence = move |sorted: usize| order.as_ref().map_or(sorted, |order| order[sorted]);
+        let Inner { steps, packing, sorting, .. } = &*self.0;
+        let sequence = move |sorted: usize| sorting.as_ref().map_or(sorted, |sorting| sorting.order[sorted]);
         packing.places().map(move |(sorted, t)| sequence(sorted) * steps + t)
     }
 
@@ -112,41 +131,51 @@ impl Layout {
     /// If there are not N · T of them.
     #[track_caller]
     pub fn pack<T: Copy>(&self, padded: &[T]) -> Vec<T> {
-        let (sequences, steps) = (self.sequences(), self.steps());
-        assert!(
-            padded.len() == sequences * steps,
-            "{} numbers do not fill {sequences} rows of {steps} steps",
-            padded.len()
-        );
+        self.check_padded(padded.len());
         self.places().map(|place| padded[place]).collect()
+    }
+
+    /// Panics unless there are N · T of what is in the padded form.
+    #[track_caller]
+    pub(crate) fn check_padded(&self, count: usize) {
+        let (sequences, steps) = (self.sequences(), self.steps());
+        assert!(count == sequences * steps, "{count} numbers do not fill {sequences} rows of {steps} steps");
     }
 
     /// The rows of a value (N, …) in the order in which a scan over this layout has its states.
     #[track_caller]
     pub fn sort<'t>(&self, rows: Var<'t>) -> Var<'t> {
-        match &self.0.order {
+        match &self.0.sorting {
             None => rows,
-            Some(order) => rows.gather(indices(rows.tape(), order.iter().copied())),
+            Some(sorting) => {
+                rows.gather(indices(rows.tape(), sorting.order.len(), sorting.order.iter().copied()))
+            }
         }
     }
 
     /// The rows of a value (N, …) that is ordered as the states of a scan, in the order of the batch.
     #[track_caller]
     pub fn restore<'t>(&self, rows: Var<'t>) -> Var<'t> {
-        match &self.0.order {
+        match &self.0.sorting {
             None => rows,
-            Some(order) => {
-                let mut place = vec![0; order.len()];
-                order.iter().enumerate().for_each(|(sorted, n)| place[*n] = sorted);
-                rows.gather(indices(rows.tape(), place))
+            Some(sorting) => {
+                rows.gather(indices(rows.tape(), sorting.place.len(), sorting.place.iter().copied()))
             }
         }
     }
 }
 
 /// Row numbers as an input of a tape.
-pub(crate) fn indices(tape: &Tape, rows: impl IntoIterator<Item = usize>) -> Var<'_> {
+#[track_caller]
+pub(crate) fn indices(tape: &Tape, count: usize, rows: impl IntoIterator<Item = usize>) -> Var<'_> {
     let number = |row| i32::try_from(row).expect("fewer than 2^31 rows");
-    let numbers: Vec<i32> = rows.into_iter().map(number).collect();
-    tape.input(Tensor::new([numbers.len()], numbers))
+    integers(tape, count, rows.into_iter().map(number))
+}
+
+/// Whole numbers as an input of a tape.
+#[track_caller]
+pub(crate) fn integers(tape: &Tape, count: usize, numbers: impl Iterator<Item = i32>) -> Var<'_> {
+    tape.input_with([count], |elements: &mut [i32]| {
+        elements.iter_mut().zip(numbers).for_each(|(element, number)| *element = number);
+    })
 }

@@ -36,11 +36,6 @@ impl Param {
         self.index as usize
     }
 
-    /// Whether the handle was given out for a parameter of this name.
-    pub(crate) fn is_of(self, name: &str) -> bool {
-        self.mark == mark(name)
-    }
-
     /// The parameter as a value of a tape that its store has made.
     #[track_caller]
     pub fn on<'t>(self, tape: &'t Tape) -> Var<'t> {

@@ -2,14 +2,16 @@
 //!
 //! The weights of a model, what is frozen in it, and the state of the optimiser lie side by side, so
 //! that a checkpoint is the whole store. A tape shares the store's tensors without copying; once the
-//! tape is gone, new values are written in place.
+//! tape is gone, new values are written in place. What a tape has recorded, the next one need not record
+//! again (see [`Recorder`]).
 
 use std::collections::HashMap;
 use std::ops::Index;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tape::tensor::Slice;
-use tape::{DType, Leaf, Shape, Tape, Tensor};
+use tape::{DType, Leaf, Recorder, Shape, Tape, Tensor};
 
 use crate::key::{Key, ParamError};
 use crate::param::Param;
@@ -41,9 +43,10 @@ pub enum Role {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Params {
-    dtype: DType,
+    recorder: Recorder,
     seed: u64,
     leaves: Arc<Vec<Leaf>>,
+    handles: Vec<Param>,
     roles: Vec<Role>,
     places: HashMap<String, usize>,
 }
@@ -81,12 +84,19 @@ impl Params {
     #[track_caller]
     pub fn seeded(dtype: DType, seed: u64) -> Params {
         assert!(dtype.is_real(), "parameters are f32 or f64, not {}", dtype.name());
-        Params { dtype, seed, leaves: Arc::default(), roles: Vec::new(), places: HashMap::new() }
+        Params {
+            recorder: Recorder::new(dtype),
+            seed,
+            leaves: Arc::default(),
+            handles: Vec::new(),
+            roles: Vec::new(),
+            places: HashMap::new(),
+        }
     }
 
     /// The type of all values.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.recorder.dtype()
     }
 
     /// The seed of the initial values.
@@ -94,9 +104,10 @@ impl Params {
         self.seed
     }
 
-    /// A tape on which the parameters can be used. It shares their values as they are now.
+    /// A tape on which the parameters can be used. It shares their values as they are now, and follows
+    /// what former tapes of this store have recorded.
     pub fn tape(&self) -> Tape {
-        Tape::with_leaves(self.dtype, Arc::clone(&self.leaves))
+        self.recorder.tape_with_leaves(Arc::clone(&self.leaves))
     }
 
     /// How many parameters there are, of all roles.
@@ -116,8 +127,8 @@ impl Params {
 
     /// All parameters in the order of their declaration.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.leaves.iter().zip(&self.roles).enumerate().map(|(index, (leaf, role))| Entry {
-            param: Param::new(index, &leaf.name),
+        self.leaves.iter().zip(&self.handles).zip(&self.roles).map(|((leaf, param), role)| Entry {
+            param: *param,
             name: &leaf.name,
             value: &leaf.value,
             role: *role,
@@ -177,7 +188,7 @@ impl Params {
         if !value.dtype().is_real() {
             return Err(ParamError::Integers { name: name() });
         }
-        let value = value.cast(self.dtype);
+        let value = value.cast(self.dtype());
         Arc::make_mut(&mut self.leaves)[param.index()].value = value;
         Ok(())
     }
@@ -199,15 +210,16 @@ impl Params {
     #[track_caller]
     pub fn cast(&self, dtype: DType) -> Params {
         let cast = |leaf: &Leaf| Leaf { name: leaf.name.clone(), value: leaf.value.cast(dtype) };
-        Params { dtype, leaves: Arc::new(self.leaves.iter().map(cast).collect()), ..self.clone() }
+        let leaves = Arc::new(self.leaves.iter().map(cast).collect());
+        Params { recorder: Recorder::new(dtype), leaves, ..self.clone() }
     }
 
     /// Declares the slot of an optimiser for a parameter: zeros of the parameter's shape, under the name
     /// of the state followed by that of the parameter. A slot that is there keeps what it holds.
     #[track_caller]
     pub fn declare_slot(&mut self, state: &str, param: Param) -> Param {
-        let (name, shape) = (slot_name(state, self.name(param)), self[param].shape().clone());
-        self.declare_own_slot(name, shape)
+        let (name, shape) = (self.name(param), self[param].shape().clone());
+        self.declare_own_slot(format!("{state}/{name}"), shape)
     }
 
     /// Declares a slot of an optimiser that belongs to no parameter, such as a count of steps.
@@ -219,7 +231,7 @@ impl Params {
             assert!(*self[known].shape() == shape, "slot `{name}` has the shape {}", self[known].shape());
             return known;
         }
-        let zeros = Tensor::zeros(self.dtype, shape);
+        let zeros = Tensor::zeros(self.dtype(), shape);
         self.insert(name, zeros, Role::Slot)
     }
 
@@ -230,7 +242,9 @@ impl Params {
     #[track_caller]
     pub fn slot(&self, state: &str, param: Param) -> Param {
         let name = self.name(param);
-        self.by_name(&slot_name(state, name)).unwrap_or_else(|| {
+        let path: SmallVec<[u8; 128]> = [state, "/", name].iter().flat_map(|part| part.bytes()).collect();
+        let found = std::str::from_utf8(&path).ok().and_then(|path| self.by_name(path));
+        found.unwrap_or_else(|| {
             panic!("there is no slot `{state}` for `{name}`: declare slots after all parameters")
         })
     }
@@ -246,25 +260,22 @@ impl Params {
         let known = self.places.insert(name.clone(), index);
         assert!(known.is_none(), "parameter `{name}` is declared twice: give one of them a scope of its own");
         Arc::make_mut(&mut self.leaves).push(Leaf { name, value });
+        self.handles.push(param);
         self.roles.push(role);
         param
     }
 
     /// The handle of the parameter with exactly this name.
     pub(crate) fn by_name(&self, name: &str) -> Option<Param> {
-        self.places.get(name).map(|index| Param::new(*index, name))
+        self.places.get(name).map(|index| self.handles[*index])
     }
 
     /// Panics unless the store has declared what the handle stands for.
     #[track_caller]
     pub(crate) fn check(&self, param: Param) {
-        let known = self.leaves.get(param.index()).is_some_and(|leaf| param.is_of(&leaf.name));
+        let known = self.handles.get(param.index()) == Some(&param);
         assert!(known, "the handle of a parameter was given to a store that did not declare it");
     }
-}
-
-fn slot_name(state: &str, name: &str) -> String {
-    format!("{state}/{name}")
 }
 
 impl Index<Param> for Params {

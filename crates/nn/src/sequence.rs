@@ -1,8 +1,9 @@
 //! Batches of sequences: (N, T, …) at the edge, packed without padding inside.
 
-use tape::{Shape, Tape, Tensor, Var};
+use smallvec::SmallVec;
+use tape::{Shape, Tape, Var};
 
-use crate::layout::{Layout, indices};
+use crate::layout::{Layout, indices, integers};
 
 /// A batch of sequences on a tape, packed: the rows of all first steps, then of all second steps, …
 ///
@@ -59,7 +60,10 @@ impl<'t> Sequence<'t> {
                 let cut = if length == steps { padded } else { padded.slice(1, 0..length) };
                 swap_first(cut).reshape(with(layout.rows()))
             }
-            None => padded.reshape(with(sequences * steps)).gather(indices(padded.tape(), layout.places())),
+            None => {
+                let places = indices(padded.tape(), layout.rows(), layout.places());
+                padded.reshape(with(sequences * steps)).gather(places)
+            }
         };
         Sequence::new(rows, layout)
     }
@@ -70,7 +74,9 @@ impl<'t> Sequence<'t> {
     /// If there are not N · T numbers.
     #[track_caller]
     pub fn words(tape: &'t Tape, words: &[i32], layout: &Layout) -> Sequence<'t> {
-        Sequence::new(tape.input(Tensor::new([layout.rows()], layout.pack(words))), layout)
+        layout.check_padded(words.len());
+        let packed = layout.places().map(|place| words[place]);
+        Sequence::new(integers(tape, layout.rows(), packed), layout)
     }
 
     /// The padded form (N, T, …), with zeros beyond the lengths.
@@ -85,7 +91,7 @@ impl<'t> Sequence<'t> {
         match layout.common_length() {
             Some(length) => swap_first(rows.reshape(with(length, sequences))).pad(1, 0, steps - length),
             None => {
-                let places = indices(rows.tape(), layout.places());
+                let places = indices(rows.tape(), layout.rows(), layout.places());
                 rows.scatter_add(places, sequences * steps).reshape(with(sequences, steps))
             }
         }
@@ -104,7 +110,7 @@ impl<'t> Sequence<'t> {
 /// The first two axes exchanged.
 #[track_caller]
 fn swap_first(value: Var<'_>) -> Var<'_> {
-    let mut order: Vec<usize> = (0..value.shape().rank()).collect();
+    let mut order: SmallVec<[usize; 8]> = (0..value.shape().rank()).collect();
     order.swap(0, 1);
     value.transpose(&order)
 }

@@ -9,8 +9,9 @@
 //! A sum over steps and a mean over sequences, as in CS231n: a longer caption weighs more. Most other
 //! programs report the mean over the words instead; [`TemporalSoftmax`] has both.
 
-use tape::{Shape, Tensor, Var};
+use tape::Var;
 
+use crate::layout::integers;
 use crate::sequence::Sequence;
 
 /// The cross entropy of a batch.
@@ -33,22 +34,22 @@ pub struct TemporalSoftmax<'t> {
 #[track_caller]
 pub fn temporal_softmax<'t>(scores: &Sequence<'t>, words: &[i32], mask: &[bool]) -> TemporalSoftmax<'t> {
     let Sequence { rows, layout } = scores;
-    let (words, marks) = (layout.pack(words), layout.pack(mask));
-    let count = marks.iter().filter(|marked| **marked).count();
+    layout.check_padded(words.len());
+    layout.check_padded(mask.len());
+    let count = layout.places().filter(|place| mask[*place]).count();
     let marked = mask.iter().filter(|marked| **marked).count();
     assert!(marked == count, "the mask marks {} steps beyond the lengths of their sequences", marked - count);
 
     let tape = rows.tape();
-    let right: Vec<i32> =
-        words.iter().zip(&marks).map(|(word, marked)| if *marked { *word } else { 0 }).collect();
-    let right = tape.input(Tensor::new([right.len()], right));
+    let right = layout.places().map(|place| if mask[place] { words[place] } else { 0 });
+    let right = integers(tape, layout.rows(), right);
     let terms = rows.cross_entropy(right);
     // Without holes every packed row counts, and there is nothing to mask.
-    let terms = if count == marks.len() {
+    let terms = if count == layout.rows() {
         terms
     } else {
-        let weights: Vec<f64> = marks.iter().map(|marked| f64::from(u8::from(*marked))).collect();
-        terms * tape.input(Tensor::from_f64(tape.dtype(), [weights.len()], &weights))
+        let weights = layout.places().map(|place| f64::from(u8::from(mask[place])));
+        terms * tape.input_numbers([layout.rows()], weights)
     };
     TemporalSoftmax { sum: terms.sum(), words: count, sequences: layout.sequences() }
 }
@@ -69,8 +70,6 @@ impl<'t> TemporalSoftmax<'t> {
     /// The divisor is an input, so that batches with other counts run the same program.
     #[track_caller]
     fn over(&self, count: usize) -> Var<'t> {
-        let tape = self.sum.tape();
-        let share = 1.0 / count.max(1) as f64;
-        self.sum * tape.input(Tensor::from_f64(tape.dtype(), Shape::scalar(), &[share]))
+        self.sum * self.sum.tape().input_number(1.0 / count.max(1) as f64)
     }
 }

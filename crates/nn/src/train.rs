@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use tape::{Engine, RunError, Tape, Var, try_grad};
+use smallvec::SmallVec;
+use tape::{Engine, RunError, Tape, Var, Vars, try_grad};
 
 use crate::clip::{clip_by_global_norm, global_norm};
 use crate::optim::Optimizer;
@@ -119,31 +120,34 @@ impl<O: Optimizer> Trainer<O> {
         params: &mut Params,
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
-        let tape = params.tape();
-        let loss = record(&tape);
-        let used = gradients(params, &tape, loss);
-        let raw: Vec<Var<'_>> = used.iter().map(|(_, gradient)| *gradient).collect();
-        let (clipped, norm) = tape.scope("clip", || match self.clip {
-            Some(limit) => clip_by_global_norm(&raw, limit),
-            None => (raw.clone(), global_norm(&raw)),
-        });
-        let clipped: Vec<(Param, Var<'_>)> =
-            used.iter().zip(clipped).map(|((param, _), gradient)| (*param, gradient)).collect();
-        let updates = tape.scope("update", || self.optimizer.update(params, &tape, &clipped));
+        let (targets, report, run) = {
+            let tape = params.tape();
+            let loss = record(&tape);
+            let used = gradients(params, &tape, loss);
+            let raw: Vars<'_> = used.iter().map(|(_, gradient)| *gradient).collect();
+            let (clipped, norm) = tape.scope("clip", || match self.clip {
+                Some(limit) => clip_by_global_norm(&raw, limit),
+                None => (raw.clone(), global_norm(&raw)),
+            });
+            let clipped: Gradients<'_> =
+                used.iter().zip(clipped).map(|((param, _), gradient)| (*param, gradient)).collect();
+            let updates = tape.scope("update", || self.optimizer.update(params, &tape, &clipped));
 
-        let (targets, values): (Vec<Param>, Vec<Var<'_>>) = updates.into_iter().unzip();
-        let outputs: Vec<Var<'_>> = [loss, norm].into_iter().chain(values).collect();
-        let run = self.engine.run(&outputs)?;
-        let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
-        if !report.loss.is_finite() {
-            return Err(TrainError::Loss { loss: report.loss });
-        }
-        if !report.gradient_norm.is_finite() {
-            let names = self.not_finite(params, &used)?;
-            return Err(TrainError::Gradient { loss: report.loss, names });
-        }
+            let values = updates.iter().map(|(_, value)| *value);
+            let outputs: SmallVec<[Var<'_>; 48]> = [loss, norm].into_iter().chain(values).collect();
+            let run = self.engine.run(&outputs)?;
+            let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
+            if !report.loss.is_finite() {
+                return Err(TrainError::Loss { loss: report.loss });
+            }
+            if !report.gradient_norm.is_finite() {
+                let names = self.not_finite(params, &used)?;
+                return Err(TrainError::Gradient { loss: report.loss, names });
+            }
+            let targets: SmallVec<[Param; 48]> = updates.iter().map(|(param, _)| *param).collect();
+            (targets, report, run)
+        };
         // Without the tape the store is alone with its tensors, and they are written in place.
-        drop(tape);
         for (output, param) in targets.into_iter().enumerate() {
             params.write(param, run.slice(output + 2));
         }
@@ -163,21 +167,23 @@ impl<O: Optimizer> Trainer<O> {
 
     /// The names of parameters with a gradient that is not finite.
     fn not_finite(&mut self, params: &Params, used: &[(Param, Var<'_>)]) -> Result<Vec<String>, RunError> {
-        let norms: Vec<Var<'_>> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
+        let norms: Vars<'_> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
         let run = self.engine.run(&norms)?;
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
     }
 }
 
+/// Weights with their gradients.
+type Gradients<'t> = SmallVec<[(Param, Var<'t>); 16]>;
+
 /// The gradients with respect to all weights that the loss depends on.
 #[track_caller]
-fn gradients<'t>(params: &Params, tape: &'t Tape, loss: Var<'t>) -> Vec<(Param, Var<'t>)> {
-    let weights: Vec<Param> = params.weights().collect();
-    let vars: Vec<Var<'t>> = weights.iter().map(|param| param.on(tape)).collect();
+fn gradients<'t>(params: &Params, tape: &'t Tape, loss: Var<'t>) -> Gradients<'t> {
+    let vars: Vars<'t> = params.weights().map(|param| param.on(tape)).collect();
     let gradients = try_grad(loss, &vars).unwrap_or_else(|error| panic!("{error}"));
-    let used: Vec<(Param, Var<'t>)> =
-        weights.into_iter().zip(gradients).filter_map(|(param, gradient)| Some((param, gradient?))).collect();
+    let used: Gradients<'t> =
+        params.weights().zip(gradients).filter_map(|(param, gradient)| Some((param, gradient?))).collect();
     assert!(!used.is_empty(), "the loss depends on no weight: there is nothing to train");
     used
 }

@@ -50,9 +50,11 @@ pub struct Node {
 pub struct ScopeId(u16);
 
 /// The names of nested scopes, such as `captioner/rnn`; the first is the empty name outside all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Scopes {
-    scopes: Vec<Entry>,
+    outermost: Entry,
+    /// Those within it.
+    inner: Vec<Entry>,
     /// The scopes by the hash of their names.
     by_hash: FxHashMap<u64, SmallVec<[ScopeId; 1]>>,
 }
@@ -68,12 +70,6 @@ struct Entry {
 /// The outermost scope of gradients.
 const GRADIENTS: &str = "grad";
 
-impl Default for Scopes {
-    fn default() -> Scopes {
-        Scopes { scopes: vec![Entry::default()], by_hash: FxHashMap::default() }
-    }
-}
-
 impl Scopes {
     /// The name of a scope, outer names first.
     pub fn name(&self, scope: ScopeId) -> &str {
@@ -81,11 +77,11 @@ impl Scopes {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.scopes.len()
+        1 + self.inner.len()
     }
 
     fn entry(&self, scope: ScopeId) -> &Entry {
-        &self.scopes[usize::from(scope.0)]
+        usize::from(scope.0).checked_sub(1).map_or(&self.outermost, |index| &self.inner[index])
     }
 
     /// The scope of this name within another.
@@ -102,8 +98,8 @@ impl Scopes {
             "" => name.to_string(),
             outer => format!("{outer}/{name}"),
         };
-        let scope = ScopeId(u16::try_from(self.scopes.len()).expect("fewer than 2^16 scopes"));
-        self.scopes.push(Entry { name, outer, gradients: None });
+        let scope = ScopeId(u16::try_from(self.len()).expect("fewer than 2^16 scopes"));
+        self.inner.push(Entry { name, outer, gradients: None });
         self.by_hash.entry(hash).or_default().push(scope);
         scope
     }
@@ -118,7 +114,11 @@ impl Scopes {
             name if name.is_empty() => all,
             name => self.enter(all, &name),
         };
-        self.scopes[usize::from(scope.0)].gradients = Some(own);
+        let entry = match usize::from(scope.0).checked_sub(1) {
+            Some(index) => &mut self.inner[index],
+            None => &mut self.outermost,
+        };
+        entry.gradients = Some(own);
         own
     }
 }

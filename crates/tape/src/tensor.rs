@@ -168,7 +168,11 @@ impl Tensor {
     #[track_caller]
     pub fn number(&self) -> f64 {
         assert!(self.shape.len() == 1, "a tensor of shape {} is not a single number", self.shape);
-        self.to_f64()[0]
+        match self.slice() {
+            Slice::F32(elements) => f64::from(elements[0]),
+            Slice::F64(elements) => elements[0],
+            Slice::I32(elements) => f64::from(elements[0]),
+        }
     }
 
     /// The same elements in another floating-point type.

@@ -1,6 +1,6 @@
 //! The whole captioner: its loss and the gradients of all eight parameters.
 
-use nn::Params;
+use nn::{Layout, Params};
 use rand::RngExt;
 use tape::{RunError, Tape, Tensor, Var};
 
@@ -47,11 +47,13 @@ impl CaptioningFormula {
         let rows = || self.captions.chunks_exact(t);
         let captions_out: Vec<i32> = rows().flat_map(|row| &row[1..]).copied().collect();
         let length = |row: &[i32]| row.iter().rposition(|word| *word != NULL).map_or(0, |last| last + 1);
+        let lengths: Vec<usize> = captions_out.chunks_exact(t - 1).map(length).collect();
         Batch {
             indices: (0..n).collect(),
             steps: t - 1,
             captions_in: rows().flat_map(|row| &row[..t - 1]).copied().collect(),
-            lengths: captions_out.chunks_exact(t - 1).map(length).collect(),
+            layout: Layout::new(t - 1, &lengths),
+            mask: captions_out.iter().map(|word| *word != NULL).collect(),
             captions_out,
             pictures: Vec::new(),
         }

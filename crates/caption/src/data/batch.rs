@@ -3,6 +3,8 @@
 //! The network is fed a caption without its last entry and is asked for the caption without its first, so that each
 //! step predicts the next word. Targets that are `<NULL>` are not scored.
 
+use nn::Layout;
+
 use super::{NULL, Split};
 
 /// Captions and pictures of one step of training, N captions of T steps.
@@ -35,8 +37,10 @@ pub struct Batch {
     pub captions_in: Vec<i32>,
     /// What is to be predicted: (N, T), row-major, `<NULL>` where nothing is.
     pub captions_out: Vec<i32>,
-    /// How many steps of each caption count: up to and with its last target that is not `<NULL>`; (N,), each at most T.
-    pub lengths: Vec<usize>,
+    /// Which targets are scored: (N, T), row-major.
+    pub mask: Vec<bool>,
+    /// How many steps of each caption count: up to and with its last target that is not `<NULL>`.
+    pub layout: Layout,
     /// The picture of each caption: features (N, width), or pixels (N, height, width, 3) from -1 to 1.
     pub pictures: Vec<f32>,
 }
@@ -52,14 +56,9 @@ impl Batch {
         self.indices.is_empty()
     }
 
-    /// Which targets are scored: (N, T), row-major.
-    pub fn mask(&self) -> impl Iterator<Item = bool> {
-        self.captions_out.iter().map(|id| *id != NULL)
-    }
-
     /// How many targets are scored.
     pub fn targets(&self) -> usize {
-        self.mask().filter(|scored| *scored).count()
+        self.mask.iter().filter(|scored| **scored).count()
     }
 
     /// Takes the captions at `indices`, in this order; one may occur twice.
@@ -81,16 +80,19 @@ impl Batch {
 
     fn fill_captions(&mut self, split: &Split) {
         let rows = || self.indices.iter().map(|index| split.captions.row(*index));
-        self.lengths.clear();
         // The last target's place in the row is the number of targets before it and itself, since targets start at 1.
-        self.lengths.extend(rows().map(|row| row.iter().rposition(|id| *id != NULL).unwrap_or(0)));
-        self.steps = self.lengths.iter().copied().max().unwrap_or(0);
+        let lengths = rows().map(|row| row.iter().rposition(|id| *id != NULL).unwrap_or(0));
+        let lengths: Vec<usize> = lengths.collect();
+        self.steps = lengths.iter().copied().max().unwrap_or(0);
+        self.layout = Layout::new(self.steps, &lengths);
 
         self.captions_in.clear();
         self.captions_in.extend(rows().flat_map(|row| &row[..self.steps]));
         self.captions_out.clear();
         self.captions_out
             .extend(rows().filter(|row| !row.is_empty()).flat_map(|row| &row[1..][..self.steps]));
+        self.mask.clear();
+        self.mask.extend(self.captions_out.iter().map(|id| *id != NULL));
     }
 
     fn fill_pictures(&mut self, split: &Split) {
@@ -124,10 +126,10 @@ mod tests {
         let mut batch = Batch::default();
         batch.fill(&features(), &[1, 0]);
         assert_eq!((batch.len(), batch.steps), (2, 3));
-        assert_eq!(batch.lengths, [1, 3]);
+        assert_eq!(batch.layout.lengths(), [1, 3]);
         assert_eq!(batch.captions_in, [1, 2, 0, 1, 4, 5]);
         assert_eq!(batch.captions_out, [2, 0, 0, 4, 5, 2]);
-        assert_eq!(batch.mask().collect::<Vec<_>>(), [true, false, false, true, true, true]);
+        assert_eq!(batch.mask, [true, false, false, true, true, true]);
         assert_eq!(batch.targets(), 4);
         assert_eq!(batch.pictures, [0.0, 1.0, 2.0, 3.0]);
     }
@@ -138,7 +140,7 @@ mod tests {
         batch.fill(&features(), &[2, 2]);
         assert_eq!(batch.captions_in, [1, 6, 6, 6, 4, 1, 6, 6, 6, 4]);
         assert_eq!(batch.captions_out, [6, 6, 6, 4, 2, 6, 6, 6, 4, 2]);
-        assert_eq!(batch.lengths, [5, 5]);
+        assert_eq!(batch.layout.lengths(), [5, 5]);
     }
 
     #[test]
@@ -154,9 +156,9 @@ mod tests {
         let split = features();
         let mut batch = Batch::default();
         batch.fill(&split, &[2, 0, 1]);
-        let buffers = (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.lengths.as_ptr());
+        let buffers = (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.mask.as_ptr());
         batch.fill(&split, &[1]);
-        assert_eq!(buffers, (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.lengths.as_ptr()));
+        assert_eq!(buffers, (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.mask.as_ptr()));
         let mut new = Batch::default();
         new.fill(&split, &[1]);
         assert_eq!(batch, new);

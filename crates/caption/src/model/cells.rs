@@ -2,7 +2,7 @@
 
 use nn::{Cell, Lstm, LstmState, Scope, VanillaRnn};
 use serde::{Deserialize, Serialize};
-use tape::{Bundle, Var};
+use tape::{Bundle, Var, Vars};
 
 /// The name of a built-in cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -76,7 +76,7 @@ impl Cell for AnyCell {
 }
 
 impl<'t> Bundle<'t> for AnyState<'t> {
-    fn flatten(&self, to: &mut tape::Vars<'t>) {
+    fn flatten(&self, to: &mut Vars<'t>) {
         match self {
             AnyState::Rnn(state) => state.flatten(to),
             AnyState::Lstm(state) => state.flatten(to),

@@ -1,7 +1,7 @@
 //! Captions word by word: from `<START>`, the likeliest next word, until `<END>`.
 
 use nn::{Cell, Params, zero_state};
-use tape::{Bundle, Engine, RunError, Tape, Tensor, Var};
+use tape::{Bundle, Engine, RunError, Tape, Tensor, Var, Vars};
 
 use super::Captioner;
 use crate::data::{END, NULL, START};
@@ -94,8 +94,8 @@ impl<C: Cell> Captioner<C> {
     }
 }
 
-fn flat<'t>(state: &impl Bundle<'t>) -> tape::Vars<'t> {
-    let mut parts = tape::Vars::new();
+fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
+    let mut parts = Vars::new();
     state.flatten(&mut parts);
     parts
 }

@@ -26,7 +26,7 @@ use nn::{
     temporal_softmax, unroll,
 };
 use serde::{Deserialize, Serialize};
-use tape::{Tape, Tensor, Var};
+use tape::{Tape, Var};
 
 use crate::data::batch::Batch;
 use crate::data::{Pictures, Split};
@@ -148,20 +148,19 @@ impl<C: Cell> Captioner<C> {
     /// The loss of a batch whose pictures have these features (N, F).
     pub fn loss_of_features<'t>(&self, features: Var<'t>, batch: &Batch) -> TemporalSoftmax<'t> {
         let tape = features.tape();
-        let layout = Layout::new(batch.steps, &batch.lengths);
+        let layout = &batch.layout;
         let h0 = tape.scope("project", || self.project.apply(features));
-        let words = Sequence::words(tape, &batch.captions_in, &layout);
+        let words = Sequence::words(tape, &batch.captions_in, layout);
         let inputs = tape.scope("embed", || {
             let embedded = self.embed.apply_sequence(&words);
             match self.seen(features) {
-                Some(seen) => embedded.map(|rows| rows + seen.gather(sequence_of_each_row(tape, &layout))),
+                Some(seen) => embedded.map(|rows| rows + seen.gather(sequence_of_each_row(tape, layout))),
                 None => embedded,
             }
         });
         let (hidden, _) = tape.scope("rnn", || unroll(&self.cell, &inputs, h0));
         let scores = tape.scope("scores", || self.scores.apply(&hidden));
-        let mask: Vec<bool> = batch.mask().collect();
-        tape.scope("loss", || temporal_softmax(&scores, &batch.captions_out, &mask))
+        tape.scope("loss", || temporal_softmax(&scores, &batch.captions_out, &batch.mask))
     }
 
     /// What every step is shown of pictures with these features: (N, W).
@@ -173,6 +172,7 @@ impl<C: Cell> Captioner<C> {
 /// For each packed row the number of its sequence.
 fn sequence_of_each_row<'t>(tape: &'t Tape, layout: &Layout) -> Var<'t> {
     let number = |place: usize| i32::try_from(place / layout.steps()).expect("fewer than 2^31 captions");
-    let rows: Vec<i32> = layout.places().map(number).collect();
-    tape.input(Tensor::new([rows.len()], rows))
+    tape.input_with([layout.rows()], |rows: &mut [i32]| {
+        rows.iter_mut().zip(layout.places()).for_each(|(row, place)| *row = number(place));
+    })
 }

@@ -1,7 +1,7 @@
 //! From pictures to features: as they were given, or by a small convolution net over the pixels.
 
 use nn::{Affine, Conv2d, Params};
-use tape::{DType, Tape, Tensor, Var, Windows};
+use tape::{DType, Tape, Var, Windows};
 
 use super::Input;
 
@@ -68,9 +68,9 @@ impl Vision {
     /// # Panics
     /// If the array does not hold that many.
     pub fn look<'t>(&self, tape: &'t Tape, count: usize, pictures: &[f32]) -> Var<'t> {
-        let given = |shape: &[usize]| {
-            let pictures = Tensor::new(shape, pictures);
-            tape.input(if tape.dtype() == DType::F32 { pictures } else { pictures.cast(tape.dtype()) })
+        let given = |shape: &[usize]| match tape.dtype() {
+            DType::F32 => tape.input_with(shape, |own: &mut [f32]| own.copy_from_slice(pictures)),
+            _ => tape.input_numbers(shape, pictures.iter().map(|x| f64::from(*x))),
         };
         match self {
             Vision::Given { width } => given(&[count, *width]),

@@ -10,7 +10,8 @@ mod momentum;
 mod rmsprop;
 mod sgd;
 
-use tape::{Shape, Tape, Tensor, Var};
+use smallvec::SmallVec;
+use tape::{Tape, Var};
 
 pub use adam::Adam;
 pub use momentum::Momentum;
@@ -20,24 +21,23 @@ pub use sgd::Sgd;
 use crate::param::Param;
 use crate::params::Params;
 
+/// Parameters and slots with the values that they have after a step.
+pub type Updates<'t> = SmallVec<[(Param, Var<'t>); 40]>;
+
 /// A rule that makes new weights of weights and gradients. It holds settings; its state is in the store.
 pub trait Optimizer {
     /// Declares slots for all weights of a store. Slots that are there already keep what they hold.
     fn declare(&self, params: &mut Params);
 
-    /// Records the values that parameters and slots have after a step.
+    /// Records the values that parameters and slots have after a step. Numbers that change from step to step
+    /// are given by [`Tape::input_number`].
     ///
     /// The tape must be one of `params`.
     ///
     /// # Panics
     /// If a parameter was declared after the slots.
     #[track_caller]
-    fn update<'t>(
-        &self,
-        params: &Params,
-        tape: &'t Tape,
-        gradients: &[(Param, Var<'t>)],
-    ) -> Vec<(Param, Var<'t>)>;
+    fn update<'t>(&self, params: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t>;
 
     /// The present learning rate.
     fn learning_rate(&self) -> f64;
@@ -56,12 +56,7 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
         (**self).declare(params);
     }
 
-    fn update<'t>(
-        &self,
-        params: &Params,
-        tape: &'t Tape,
-        gradients: &[(Param, Var<'t>)],
-    ) -> Vec<(Param, Var<'t>)> {
+    fn update<'t>(&self, params: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t> {
         (**self).update(params, tape, gradients)
     }
 
@@ -80,10 +75,4 @@ fn declare_slots(state: &str, params: &mut Params) {
     for param in weights {
         params.declare_slot(state, param);
     }
-}
-
-/// A number that another step may change.
-#[track_caller]
-fn setting(tape: &Tape, number: f64) -> Var<'_> {
-    tape.input(Tensor::from_f64(tape.dtype(), Shape::scalar(), &[number]))
 }

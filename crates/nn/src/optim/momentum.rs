@@ -7,7 +7,7 @@
 
 use tape::{Tape, Var};
 
-use super::{Optimizer, declare_slots, setting};
+use super::{Optimizer, Updates, declare_slots};
 use crate::param::Param;
 use crate::params::Params;
 
@@ -34,13 +34,8 @@ impl Optimizer for Momentum {
         declare_slots(STATE, params);
     }
 
-    fn update<'t>(
-        &self,
-        params: &Params,
-        tape: &'t Tape,
-        gradients: &[(Param, Var<'t>)],
-    ) -> Vec<(Param, Var<'t>)> {
-        let rate = setting(tape, self.learning_rate);
+    fn update<'t>(&self, params: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t> {
+        let rate = tape.input_number(self.learning_rate);
         let one = |(param, g): &(Param, Var<'t>)| {
             let v = params.slot(STATE, *param);
             let velocity = v.on(tape) * self.momentum - rate * *g;

@@ -6,7 +6,7 @@
 
 use tape::{Tape, Var};
 
-use super::{Optimizer, setting};
+use super::{Optimizer, Updates};
 use crate::param::Param;
 use crate::params::Params;
 
@@ -27,13 +27,8 @@ impl Sgd {
 impl Optimizer for Sgd {
     fn declare(&self, _: &mut Params) {}
 
-    fn update<'t>(
-        &self,
-        _: &Params,
-        tape: &'t Tape,
-        gradients: &[(Param, Var<'t>)],
-    ) -> Vec<(Param, Var<'t>)> {
-        let rate = setting(tape, self.learning_rate);
+    fn update<'t>(&self, _: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t> {
+        let rate = tape.input_number(self.learning_rate);
         gradients.iter().map(|(param, g)| (*param, *param - rate * *g)).collect()
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub mod programs;
+
 use std::path::Path;
 
 use tape::{DType, Shape, Tensor};

@@ -1,0 +1,144 @@
+//! Random programs, decoded from bytes, so that a failure shrinks to a short one. What does not fit is skipped: every
+//! sequence of bytes is a program.
+
+use tape::{Dim, Packing, ScanOptions, Segments, Tape, Var, concat, scan, scan_with};
+
+use crate::common::spread;
+
+struct Choices<'a>(std::slice::Iter<'a, u8>);
+
+impl Choices<'_> {
+    /// The next choice among `options`; 0 when the bytes have run out.
+    fn among(&mut self, options: usize) -> usize {
+        self.0.next().map_or(0, |byte| usize::from(*byte) % options)
+    }
+}
+
+/// Decodes bytes into a program over some leaves, and returns the leaves and one value.
+pub fn program<'t>(tape: &'t Tape, bytes: &[u8]) -> (Vec<Var<'t>>, Var<'t>) {
+    let mut choices = Choices(bytes.iter());
+    let shapes: [&[usize]; 7] = [&[3, 2], &[2, 2], &[2], &[1, 2], &[3, 1], &[], &[0, 2]];
+    let leaves: Vec<Var<'t>> = shapes
+        .iter()
+        .enumerate()
+        .map(|(salt, shape)| tape.input(spread(shape, salt, tape.dtype())))
+        .collect();
+    let mut values = leaves.clone();
+    // No steps and no sequences too, and axes without entries.
+    while !choices.0.as_slice().is_empty() {
+        let a = values[choices.among(values.len())];
+        let b = values[choices.among(values.len())];
+        if let Some(value) = apply(tape, &mut choices, a, b, &leaves) {
+            values.push(value);
+        }
+    }
+    let all = values[leaves.len()..].iter().fold(tape.number(0.0), |sum, value| sum + value.tanh().sum());
+    (leaves, all)
+}
+
+fn apply<'t>(
+    tape: &'t Tape,
+    choices: &mut Choices<'_>,
+    a: Var<'t>,
+    b: Var<'t>,
+    leaves: &[Var<'t>],
+) -> Option<Var<'t>> {
+    let (sa, sb) = (a.shape(), b.shape());
+    let (ra, len) = (sa.rank(), sa.len());
+    let broadcasts = sa.broadcast(&sb).is_some();
+    match choices.among(22) {
+        0 => Some(a.tanh()),
+        1 => Some(-a.sigmoid()),
+        2 => Some(a.square()),
+        3 => Some(a.softplus() * 1.0),
+        4 if broadcasts => Some(a + b),
+        5 if broadcasts => Some(a - b * -1.0),
+        6 if broadcasts => Some(a * b),
+        7 if broadcasts => Some(a / (b.square() + 1.0)),
+        8 if broadcasts => Some(a.maximum(b)),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(1) == sb.dim(0) => Some(a.dot(b)),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(1) == sb.dim(1) => Some(a.dot(b.t())),
+        9 if ra == 2 && sb.rank() == 2 && sa.dim(0) == sb.dim(0) => Some(a.t().dot(b)),
+        10 if ra > 0 => Some(a.sum_along(&[choices.among(ra)])),
+        11 => Some(a.reshape([len]).reshape([1, len])),
+        12 if ra == 2 => Some(a.t()),
+        13 if ra > 0 && sa.dim(0).known() > Some(1) => Some(a.slice(0, 1..sa.sizes()[0])),
+        14 if ra > 0 && sa.dims()[1..] == sb.dims()[sb.rank().min(1)..] && sb.rank() > 0 => {
+            Some(concat(&[a, b], 0))
+        }
+        15 if ra > 0 && sa.last() != 0 => Some(a.softmax()),
+        16 if ra > 0 && sa.last() != 0 => Some(a.log_softmax()),
+        17 => Some(a.detach() * a),
+        18 if ra == 2 && sb.rank() == 2 && sa.dim(1) == 2 && sb.dim(1) == 2 => Some(shared(a, b, leaves)),
+        19..=21 if ra == 2 && sa.dim(1) == 2 => Some(recurrence(tape, choices, a, leaves)),
+        _ => None,
+    }
+}
+
+/// Products that share a side, and sums of products.
+fn shared<'t>(a: Var<'t>, b: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
+    let w = leaves[1];
+    let [p, q] = [a.dot(w).tanh(), a.dot(w * 0.5)];
+    let sum = (p * q).dot(w.t()) + q.dot(w) + a.dot(w.t());
+    concat(&[sum, b.dot(w) - 0.3], 0)
+}
+
+/// How many bodies of loops there are.
+pub const BODIES: usize = 7;
+/// How many cuts of the sequences there are.
+pub const LENGTHS: usize = 4;
+/// How many ways through time there are.
+pub const WAYS: usize = 10;
+
+/// A scan over the rows of a value, with one of several bodies, lengths, directions and segments.
+fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
+    let total = rows.shape().sizes()[0];
+    let lengths: Vec<usize> = match choices.among(LENGTHS) {
+        0 => vec![total],
+        1 => vec![1; total],
+        2 => vec![total - total / 2, total / 2],
+        _ => vec![total, 0],
+    };
+    let packing = Packing::ragged(&lengths);
+    let zero = tape.number(0.0).expand([lengths.len(), 2]);
+    let (w, b) = (leaves[1], leaves[2]);
+    let memory = b.sigmoid().expand([lengths.len(), 2]);
+    let body = choices.among(BODIES);
+    let step = |(h, c): (Var<'t>, Var<'t>), x: Var<'t>| match body {
+        0 => ((h.dot(w) + x, c), h),
+        1 => ((c, (h * x + b).tanh()), h + c),
+        2 => (((h.dot(w) + x.dot(w) + b).sigmoid(), h), c * x),
+        3 => ((h + x.softmax() * memory.rows(), c + h), x),
+        4 => {
+            let (inner, all) = scan(&Packing::uniform(2, Dim::ROWS), h, (), |h, ()| {
+                let h = (h.dot(w) + x.dot(w)).tanh();
+                (h, h * x)
+            });
+            let all = all.reshape([Dim::new(2), Dim::ROWS, Dim::new(2)]).sum_along(&[0]);
+            ((inner, c + inner), all)
+        }
+        5 => {
+            // Gates with a weight each, for the state and for the inputs.
+            let gate = |factor: f64| x.dot(w + factor) + h.dot(w * factor) + b * factor;
+            let c = gate(0.5).sigmoid() * c + gate(-1.0).tanh();
+            ((gate(2.0).sigmoid() * c.tanh(), c), h.dot(w))
+        }
+        _ => {
+            // What is looked at is the same in every step of a sequence.
+            let seen = (memory.rows() * h).dot(w).softmax() * memory.rows().dot(w);
+            (((seen + h.dot(w) + c.dot(w.t())).tanh(), seen), seen + x)
+        }
+    };
+    let way = choices.among(WAYS);
+    let segments = match way / 2 {
+        0 => None,
+        1 => Some(Segments { length: 1, recompute: true, truncate: false }),
+        2 => Some(Segments { length: 2, recompute: true, truncate: false }),
+        3 => Some(Segments { length: 2, recompute: false, truncate: true }),
+        _ => Some(Segments { length: 9, recompute: true, truncate: true }),
+    };
+    let start = if way % 2 == 1 { zero + 1.0 } else { zero };
+    let ((h, c), y) =
+        scan_with(&packing, ScanOptions { reverse: way % 2 == 1, segments }, (zero, start), rows, step);
+    h.sum_along(&[0]) + c.sum_along(&[0]) * y.sum_along(&[0])
+}
