@@ -251,7 +251,7 @@ impl Machine {
                         instruction.operands.iter().map(source).collect();
                     let mut targets: SmallVec<[Target<'_>; 8]> = results.iter().map(target).collect();
                     kernel.run(rows, &sources, &mut targets, Threads::All).map_err(|reason| RunError {
-                        op: "fused".into(),
+                        op: "cross_entropy".into(),
                         location: instruction.location,
                         reason,
                     })?;

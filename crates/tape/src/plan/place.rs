@@ -21,6 +21,7 @@ pub(super) fn place(program: &Program, step: Option<(&Scan, usize)>) -> Block {
         last_use: last_uses(program, &owners),
         owners,
         homes: vec![None; program.graph.nodes.len()],
+        inherited: vec![false; program.graph.nodes.len()],
         allocator: Allocator::default(),
         instructions: Vec::new(),
     };
@@ -44,6 +45,8 @@ struct Placer<'a> {
     owners: Vec<NodeId>,
     last_use: Vec<usize>,
     homes: Vec<Option<Home>>,
+    /// Which values have left their place to a result.
+    inherited: Vec<bool>,
     allocator: Allocator,
     instructions: Vec<Instruction>,
 }
@@ -103,8 +106,10 @@ impl Placer<'_> {
                         .collect();
                     let results = parts.iter().map(|part| part_nodes[&(id, *part)]).collect::<Vec<_>>();
                     for result in &results {
-                        let value = self.program.graph.node(*result);
-                        let home = Home::Arena(self.allocator.take(self.bytes(&value.shape, value)));
+                        let home = self.inherit(id, node, *result).unwrap_or_else(|| {
+                            let value = self.program.graph.node(*result);
+                            Home::Arena(self.allocator.take(self.bytes(&value.shape, value)))
+                        });
                         self.homes[result.index()] = Some(home);
                     }
                     let results = results.into_iter().map(|result| self.operand(result)).collect();
@@ -175,13 +180,28 @@ impl Placer<'_> {
         temporary.into_iter().for_each(|(start, bytes)| self.allocator.give_back(start, bytes));
     }
 
+    /// The place of an operand of the same shape that fused work is the last to read: a kernel reads a tile
+    /// before it writes it.
+    fn inherit(&mut self, id: NodeId, node: &Node, result: NodeId) -> Option<Home> {
+        let graph = &self.program.graph;
+        let dies = |owner: &NodeId| {
+            self.last_use[owner.index()] == id.index()
+                && !self.inherited[owner.index()]
+                && matches!(self.homes[owner.index()], Some(Home::Arena(_)))
+                && graph.node(*owner).meta() == graph.node(result).meta()
+        };
+        let owner = node.inputs.iter().map(|input| self.owners[input.index()]).find(dies)?;
+        self.inherited[owner.index()] = true;
+        self.homes[owner.index()]
+    }
+
     /// Gives back what is needed for the last time by a node.
     fn release(&mut self, id: NodeId, node: &Node) {
         let owner = |id: &NodeId| self.owners[id.index()];
         let mut dead: Vec<NodeId> = node.inputs.iter().chain([&id]).map(owner).collect();
         dead.sort_unstable();
         dead.dedup();
-        dead.retain(|owner| self.last_use[owner.index()] == id.index());
+        dead.retain(|owner| self.last_use[owner.index()] == id.index() && !self.inherited[owner.index()]);
         for owner in dead {
             if let Some(Home::Arena(offset)) = self.homes[owner.index()] {
                 let value = self.program.graph.node(owner);
