@@ -168,7 +168,7 @@ fn run_fused(kernel: &Kernel, instruction: &Instruction, frame: &Frame<'_>) -> R
     let sources: SmallVec<[Source; 24]> = instruction.operands.iter().map(source).collect();
     let mut targets: SmallVec<[Target; 12]> = instruction.results.iter().map(target).collect();
     kernel.run(frame.rows, &sources, &mut targets, frame.threads).map_err(|reason| RunError {
-        op: "fused".into(),
+        op: "cross_entropy".into(),
         location: instruction.location,
         reason,
     })

@@ -193,6 +193,7 @@ pub(super) fn compile(fused: &Fused, domain: Domain, wanted: &[NodeId]) -> Code 
         views: Vec::new(),
         filled: Vec::new(),
     };
+    compiler.code.whole_rows = mixes_columns(graph, domain);
     for (id, node) in graph.iter() {
         if Domain::of_member(graph, node).is_some() && compiler.members[id.index()].is_none() {
             compiler.member(id, node, wanted);
@@ -224,6 +225,16 @@ fn is_flat(graph: &Graph, domain: Domain) -> bool {
     graph.nodes.iter().filter(|node| Domain::of_member(graph, node).is_some()).all(|node| {
         let view = |place| View::of(graph, node, place, domain);
         flat(node) && (0..node.inputs.len()).all(|place| view(place).is_some_and(flat_view))
+    })
+}
+
+/// Whether a tile needs elements of other columns than its own: those of whole rows, or of the place where
+/// a result is written over an input.
+fn mixes_columns(graph: &Graph, domain: Domain) -> bool {
+    let apart = |view| matches!(view, Some(View::Part { class: Class::Table, stride: Stride::Apart(_), .. }));
+    graph.nodes.iter().filter(|node| Domain::of_member(graph, node).is_some()).any(|node| {
+        let reads_apart = (0..node.inputs.len()).any(|place| apart(View::of(graph, node, place, domain)));
+        reads_apart || is_entropy(node) || matches!(node.op, Op::Concat(_))
     })
 }
 
@@ -357,7 +368,6 @@ impl Compiler<'_> {
 
     /// Cross entropy, together with its gradient or value if the body has both.
     fn entropy(&mut self, id: NodeId, node: &Node, wanted: &[NodeId]) {
-        self.code.whole_rows = true;
         let (graph, domain) = (self.graph, self.domain);
         let scores = self.operand(node, 0);
         let scores = self.tile(scores);

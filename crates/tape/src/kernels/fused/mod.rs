@@ -114,6 +114,16 @@ impl Kernel {
         results: &mut [Target],
         threads: Threads,
     ) -> Result<(), String> {
+        if cfg!(debug_assertions) {
+            self.check_places(rows, inputs, results);
+        }
+        let size = [self.rows.at(rows), self.width.at(rows)];
+        with_real!(self.dtype, T => machine::run::<T>(&self.code, size, inputs, results, threads))
+    }
+
+    /// Inputs and results have the sizes that the work says; results lie apart from each other, and apart from an
+    /// input or exactly in its place.
+    fn check_places(&self, rows: usize, inputs: &[Source], results: &[Target]) {
         let given = inputs.iter().map(|input| (input.dtype, input.len));
         let expected = |sizes: &[(DType, Elements)]| {
             sizes.iter().map(|(dtype, size)| (*dtype, size.at(rows))).collect::<smallvec::SmallVec<[_; 16]>>()
@@ -121,13 +131,6 @@ impl Kernel {
         assert!(given.eq(expected(&self.inputs)), "inputs of other sizes than the fused work says");
         let given = results.iter().map(|result| (result.dtype, result.len));
         assert!(given.eq(expected(&self.results)), "results of other sizes than the fused work says");
-        self.check_places(inputs, results);
-        let size = [self.rows.at(rows), self.width.at(rows)];
-        with_real!(self.dtype, T => machine::run::<T>(&self.code, size, inputs, results, threads))
-    }
-
-    /// Results lie apart from each other, and apart from an input or exactly in its place.
-    fn check_places(&self, inputs: &[Source], results: &[Target]) {
         for (index, result) in results.iter().enumerate() {
             let place = result.bytes();
             let apart = |other: &std::ops::Range<usize>| place.end <= other.start || other.end <= place.start;

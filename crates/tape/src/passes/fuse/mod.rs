@@ -48,6 +48,8 @@ pub fn fuse(program: Program) -> Program {
 fn fuse_graph(program: Program) -> Program {
     let program = slices::sink_slices(program);
     let mut walk = Walk::new(&program);
+    // Inputs first: they are there from the start, whatever needs them.
+    program.graph.inputs.iter().for_each(|input| walk.run(*input));
     for id in (0..program.graph.nodes.len()).map(NodeId::at) {
         walk.reach(id);
     }
