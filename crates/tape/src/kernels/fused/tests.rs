@@ -190,7 +190,8 @@ fn operands_of_all_layouts_agree_with_the_interpreter() {
             let case = case(dtype, &shapes, &[], |v| {
                 let a = (v[0] * v[2] + v[1]).tanh();
                 let b = (v[3] - a) * v[4];
-                let c = (b.sigmoid() + v[4].expand(v[0].shape()) * 2.0) / (v[2].expand(v[0].shape()).square() + 1.0);
+                let c = (b.sigmoid() + v[4].expand(v[0].shape()) * 2.0)
+                    / (v[2].expand(v[0].shape()).square() + 1.0);
                 vec![a, c, (a * c).sum(), (b * c).sum_along(&[0]), c.exp()]
             });
             case.check(&format!("{dtype:?} {rows} {width}"));
