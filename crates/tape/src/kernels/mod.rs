@@ -8,7 +8,7 @@ mod pointwise;
 mod simd;
 mod softmax;
 
-pub use gemm::{Multiply, add_product};
+pub use gemm::{Multiply, PackedMatrix, add_product, multiply_in_registers};
 
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
@@ -17,6 +17,7 @@ use crate::ops::{Io, Op};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Threads {
     /// The calling thread.
+    #[allow(dead_code, reason = "for rows that are shared out to threads before")]
     One,
     /// The threads of the present pool, where the product is large enough.
     All,
