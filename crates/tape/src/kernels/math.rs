@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn vectors_of_any_width_give_the_bits_of_scalar_code() {
-        check_levels(|x| exp(x));
-        check_levels(|x| tanh(x));
-        check_levels(|x| logistic(x));
+        check_levels(exp);
+        check_levels(tanh);
+        check_levels(logistic);
     }
 
     #[test]
