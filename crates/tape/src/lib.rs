@@ -44,7 +44,7 @@ pub use error::{RunError, ShapeError};
 pub use grad::{MaybeVars, grad, try_grad};
 pub use graph::{Graph, NodeId};
 pub use interpret::interpret;
-pub use kernels::add_product;
+pub use kernels::{PackedMatrix, add_product, multiply_in_registers};
 pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use profile::Profile;

@@ -11,7 +11,7 @@ mod pointwise;
 mod simd;
 mod softmax;
 
-pub use gemm::{Multiply, add_product};
+pub use gemm::{Multiply, PackedMatrix, add_product, multiply_in_registers};
 
 /// Elements that a packed right operand takes.
 pub(crate) fn packed_len(dtype: DType, k: usize, n: usize) -> usize {
@@ -25,6 +25,7 @@ use crate::ops::{Io, Op};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Threads {
     /// The calling thread.
+    #[allow(dead_code, reason = "for rows that are shared out to threads before")]
     One,
     /// All threads of the present pool, where it pays.
     All,

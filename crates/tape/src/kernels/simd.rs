@@ -54,17 +54,20 @@ pub(crate) trait Job {
 
 /// Runs a loop, compiled for the widest vectors there are.
 pub(crate) fn widest(job: impl Job) {
+    run_at(Level::of_processor(), job);
+}
+
+/// Runs a loop, compiled for these vectors, or for what there is if the processor has less.
+pub(crate) fn run_at(level: Level, job: impl Job) {
     #[cfg(target_arch = "x86_64")]
-    {
-        if has_avx512() {
-            // SAFETY: the processor has just said that it has these instructions.
-            return unsafe { avx512(job) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has just said that it has these instructions.
-            return unsafe { avx2(job) };
-        }
+    match level.min(Level::of_processor()) {
+        // SAFETY: the processor has just said that it has these instructions.
+        Level::Avx512 => return unsafe { avx512(job) },
+        // SAFETY: the processor has just said that it has these instructions.
+        Level::Avx2 => return unsafe { avx2(job) },
+        Level::Baseline => {}
     }
+    let _ = level;
     // Every 64-bit ARM processor has vectors and a fused multiply-add.
     job.run(if cfg!(target_arch = "aarch64") { Width::Wide } else { Width::Baseline });
 }

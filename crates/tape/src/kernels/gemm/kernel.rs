@@ -44,6 +44,8 @@ pub struct Kernels<T: 'static> {
     pub full: &'static [Kernel<T>],
     /// Four vectors of columns. With few rows, two would leave the adders waiting for each other.
     pub wide: &'static [Kernel<T>],
+    /// So many rounds of [`CHAINS`] multiply-adds that depend on nothing but themselves, from a number on.
+    pub spin: unsafe fn(usize, T) -> T,
 }
 
 impl<T> Kernels<T> {
@@ -133,13 +135,55 @@ unsafe fn avx2<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<V
     unsafe { compute::<V, ROWS, VECTORS>(tile) }
 }
 
+/// Chains of multiply-adds that [`Kernels::spin`] keeps in registers: enough to have none wait.
+pub(super) const CHAINS: usize = 12;
+
+#[inline(always)]
+unsafe fn chains<V: Vector>(rounds: usize, number: V::Element) -> V::Element {
+    // SAFETY: the caller promises the instructions; reads and writes are of variables here, an array as long as
+    // the longest vector.
+    unsafe {
+        let factor = V::repeat(&raw const number);
+        let mut sums = [factor; CHAINS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = factor.multiply_add(*sum, factor);
+            }
+        }
+        let mut last = sums[0];
+        for sum in &sums[1..] {
+            last = factor.multiply_add(*sum, last);
+        }
+        let mut elements = [number; 16];
+        last.store(elements.as_mut_ptr());
+        elements[0]
+    }
+}
+
+macro_rules! spin {
+    ($name:ident $(, $attribute:meta)*) => {
+        $(#[$attribute])*
+        unsafe fn $name<V: Vector>(rounds: usize, number: V::Element) -> V::Element {
+            // SAFETY: the caller's promise is passed on.
+            unsafe { chains::<V>(rounds, number) }
+        }
+    };
+}
+
+spin!(spin_baseline);
+#[cfg(target_arch = "x86_64")]
+spin!(spin_avx512, target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"));
+#[cfg(target_arch = "x86_64")]
+spin!(spin_avx2, target_feature(enable = "avx2,fma"));
+
 macro_rules! kernels {
-    ($name:ident: $element:ident by $function:ident of $vector:ty, [$($rows:literal)*], [$($few:literal)*]) => {
+    ($name:ident: $element:ident by $function:ident, $spin:ident of $vector:ty, [$($rows:literal)*], [$($few:literal)*]) => {
         static $name: Kernels<$element> = Kernels {
             lanes: <$vector>::LANES,
             narrow: &[$($function::<$vector, $rows, 1>),*],
             full: &[$($function::<$vector, $rows, 2>),*],
             wide: &[$($function::<$vector, $few, 4>),*],
+            spin: $spin::<$vector>,
         };
     };
 }
@@ -151,11 +195,11 @@ mod x86 {
     use super::*;
 
     // Of 32 registers, 28 hold sums, two the right operand's vectors and one an element of the left.
-    kernels!(AVX512_F32: f32 by avx512 of __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [1 2 3 4 5 6]);
-    kernels!(AVX512_F64: f64 by avx512 of __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [1 2 3 4 5 6]);
+    kernels!(AVX512_F32: f32 by avx512, spin_avx512 of __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [1 2 3 4 5 6]);
+    kernels!(AVX512_F64: f64 by avx512, spin_avx512 of __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], [1 2 3 4 5 6]);
     // Of 16 registers, 12.
-    kernels!(AVX2_F32: f32 by avx2 of __m256, [1 2 3 4 5 6], [1 2]);
-    kernels!(AVX2_F64: f64 by avx2 of __m256d, [1 2 3 4 5 6], [1 2]);
+    kernels!(AVX2_F32: f32 by avx2, spin_avx2 of __m256, [1 2 3 4 5 6], [1 2]);
+    kernels!(AVX2_F64: f64 by avx2, spin_avx2 of __m256d, [1 2 3 4 5 6], [1 2]);
 
     pub(super) static F32: [&Kernels<f32>; 3] = [&BASELINE_F32, &AVX2_F32, &AVX512_F32];
     pub(super) static F64: [&Kernels<f64>; 3] = [&BASELINE_F64, &AVX2_F64, &AVX512_F64];
@@ -163,8 +207,8 @@ mod x86 {
 #[cfg(target_arch = "x86_64")]
 use x86::{F32, F64};
 
-kernels!(BASELINE_F32: f32 by baseline of Portable<f32>, [1 2 3 4 5 6], [1 2]);
-kernels!(BASELINE_F64: f64 by baseline of Portable<f64>, [1 2 3], [1]);
+kernels!(BASELINE_F32: f32 by baseline, spin_baseline of Portable<f32>, [1 2 3 4 5 6], [1 2]);
+kernels!(BASELINE_F64: f64 by baseline, spin_baseline of Portable<f64>, [1 2 3], [1]);
 
 #[cfg(not(target_arch = "x86_64"))]
 static F32: [&Kernels<f32>; 3] = [&BASELINE_F32; 3];

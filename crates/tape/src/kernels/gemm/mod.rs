@@ -4,6 +4,7 @@
 //! * `vector`: the few instructions that a kernel is written over;
 //! * `kernel`: the micro-kernels, and the law that makes bits independent of everything else;
 //! * `pack`, `panels`: operands laid out as kernels read them;
+//! * `packed`: a right operand that is packed once for many products;
 //! * `blocks`: the loops around the kernels;
 //! * `share`: rows and columns to threads;
 //! * `scratch`: the memory a thread packs into.
@@ -12,6 +13,7 @@
 mod blocks;
 mod kernel;
 mod pack;
+mod packed;
 mod panels;
 mod product;
 mod scratch;
@@ -19,6 +21,7 @@ mod share;
 mod vector;
 
 pub use kernel::Multiply;
+pub use packed::PackedMatrix;
 
 use product::{Product, Right};
 
@@ -114,6 +117,19 @@ pub(crate) fn product_packed<T: Real>(
 ) {
     let (kernels, right) = (T::kernels(Level::of_processor()), Right::Packed(packed));
     share::compute(&Product { kernels, m, k, n, left, left_transposed, right, fresh: true }, out, threads);
+}
+
+/// Computes fused multiply-adds in registers alone, by the widest vectors there are, and returns how many
+/// floating-point operations these were: timed by the caller, the most that a product could reach on one thread.
+///
+/// ```
+/// assert!(tape::multiply_in_registers::<f32>(10) > 0);
+/// ```
+pub fn multiply_in_registers<T: Real>(rounds: usize) -> usize {
+    let kernels = T::kernels(Level::of_processor());
+    // SAFETY: the kernels were chosen by asking the processor.
+    std::hint::black_box(unsafe { (kernels.spin)(rounds, std::hint::black_box(T::from_f64(0.5))) });
+    2 * rounds * kernel::CHAINS * kernels.lanes
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! Products against plain loops, and equal bits however they are computed.
 
-use num_traits::Float;
-
 use super::product::{Product, Right};
-use super::{Multiply, add_product, pack, packed_len, product, product_packed, share};
+use super::{add_product, pack, packed_len, product, product_packed, share};
 use crate::dtype::Real;
 use crate::kernels::Threads;
 use crate::kernels::simd::Level;
