@@ -3,7 +3,7 @@
 //! A recording that never left its trail is known by the stamp of the trail and by the wanted nodes, without a
 //! look at the program. Any other is found by its structure: a hash, then a comparison of all nodes.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
@@ -67,9 +67,7 @@ impl Plans {
 }
 
 fn hash(nodes: &[Node], outputs: &[NodeId]) -> u64 {
-    let mut hasher = FxBuildHasher.build_hasher();
-    (nodes, outputs).hash(&mut hasher);
-    hasher.finish()
+    FxBuildHasher.hash_one((nodes, outputs))
 }
 
 fn graph_of(nodes: &[Node]) -> Graph {
