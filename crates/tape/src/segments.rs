@@ -11,8 +11,9 @@
 //! The numbers are those of the plain scan, but for the rounding of sums that are cut in pieces. What a
 //! gradient of a recomputed gradient needs is kept.
 
-use std::iter;
 use std::ops::Range;
+
+use smallvec::{SmallVec, smallvec};
 
 use crate::error::ShapeError;
 use crate::graph::{Node, NodeId};
@@ -62,15 +63,15 @@ pub struct ScanOptions {
 
 impl ScanOptions {
     /// The steps of each segment, in the order in which they run. There is at least one.
-    fn cuts(&self, steps: usize) -> Vec<Range<usize>> {
+    fn cuts(&self, steps: usize) -> SmallVec<[Range<usize>; 1]> {
         let length = self.segments.map_or(steps, |segments| segments.length).max(1);
-        let mut cuts: Vec<Range<usize>> = match steps {
-            0 => iter::once(0..0).collect(),
+        let mut cuts: SmallVec<[Range<usize>; 1]> = match steps {
+            0 => smallvec![0..0],
             _ => (0..steps).step_by(length).map(|start| start..steps.min(start + length)).collect(),
         };
         if self.reverse {
             // From the end, so that the segment that runs last is the short one.
-            cuts = cuts.iter().map(|cut| steps - cut.end..steps - cut.start).collect();
+            cuts.iter_mut().for_each(|cut| *cut = steps - cut.end..steps - cut.start);
         }
         cuts
     }
@@ -114,7 +115,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     };
     let tape = first.tape();
     let cuts = options.cuts(packing.steps());
-    let rows_of = |cut: &Range<usize>| -> Vec<Var<'t>> {
+    let rows_of = |cut: &Range<usize>| -> Vars<'t> {
         let whole = cuts.len() == 1;
         sequences.iter().map(|rows| if whole { *rows } else { steps_of(*rows, packing, cut) }).collect()
     };
@@ -123,7 +124,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     let fed_rows = rows_of(&cuts[0]);
     let recompute = options.segments.is_some_and(|segments| segments.recompute);
     tape.open_body(&packing.segment(cuts[0].clone()), options.reverse, recompute);
-    let feed = |vars: &[Var<'t>], role| -> Vec<Var<'t>> {
+    let feed = |vars: &[Var<'t>], role| -> Vars<'t> {
         vars.iter().map(|var| tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}"))).collect()
     };
     let states = feed(&initial, Role::State);
@@ -139,10 +140,10 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
             panic!("{}", ShapeError::new("scan", &shapes, reason));
         }
     }
-    let places: Vec<NodeId> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+    let places: SmallVec<[NodeId; 4]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
     let scan = tape.close_body(&next_vars);
     let taken = |scan: Var<'t>| Taken::from(scan, next_vars.len(), &places);
-    let mut segments = vec![taken(scan)];
+    let mut segments: SmallVec<[Taken<'t>; 1]> = smallvec![taken(scan)];
 
     // The others run it from where the one before them has ended.
     for cut in &cuts[1..] {
@@ -156,21 +157,27 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
 
     let finals = segments[segments.len() - 1].finals.clone();
     let joined = |output: usize| {
+        if let [whole] = &segments[..] {
+            return whole.stacked[output];
+        }
         let mut parts: Vec<(Var<'t>, usize)> =
             segments.iter().zip(&cuts).map(|(segment, cut)| (segment.stacked[output], cut.len())).collect();
         if options.reverse {
             parts.reverse();
         }
-        if parts.len() == 1 { parts[0].0 } else { join_steps(&parts, packing) }
+        join_steps(&parts, packing)
     };
-    let stacked: Vec<Var<'t>> = (0..places.len()).map(joined).collect();
+    let stacked: Vars<'t> = (0..places.len()).map(joined).collect();
     (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
 }
 
+/// Few values, without a heap allocation.
+type Vars<'t> = SmallVec<[Var<'t>; 4]>;
+
 /// What is taken out of the scan of a segment.
 struct Taken<'t> {
-    finals: Vec<Var<'t>>,
-    stacked: Vec<Var<'t>>,
+    finals: Vars<'t>,
+    stacked: Vars<'t>,
 }
 
 impl<'t> Taken<'t> {
