@@ -159,6 +159,9 @@ impl Packing {
     #[track_caller]
     pub fn segment(&self, steps: Range<usize>) -> Packing {
         assert!(steps.end <= self.steps, "steps {steps:?} of {self}");
+        if steps == (0..self.steps) {
+            return self.clone();
+        }
         match &self.ragged {
             _ if steps.len() == self.steps => self.clone(),
             Some(ragged) => Packing::of_running(ragged.running[steps].to_vec(), self.sequences.at(0)),

@@ -11,7 +11,6 @@
 //! The numbers are those of the plain scan, but for the rounding of sums that are cut in pieces. What a
 //! gradient of a recomputed gradient needs is kept.
 
-use std::iter;
 use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
@@ -67,12 +66,12 @@ impl ScanOptions {
     fn cuts(&self, steps: usize) -> SmallVec<[Range<usize>; 1]> {
         let length = self.segments.map_or(steps, |segments| segments.length).max(1);
         let mut cuts: SmallVec<[Range<usize>; 1]> = match steps {
-            0 => iter::once(0..0).collect(),
+            0 => smallvec![0..0],
             _ => (0..steps).step_by(length).map(|start| start..steps.min(start + length)).collect(),
         };
         if self.reverse {
             // From the end, so that the segment that runs last is the short one.
-            cuts = cuts.iter().map(|cut| steps - cut.end..steps - cut.start).collect();
+            cuts.iter_mut().for_each(|cut| *cut = steps - cut.end..steps - cut.start);
         }
         cuts
     }
@@ -141,7 +140,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
             panic!("{}", ShapeError::new("scan", &shapes, reason));
         }
     }
-    let places: SmallVec<[NodeId; 16]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+    let places: SmallVec<[NodeId; 4]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
     let scan = tape.close_body(&next_vars);
     let taken = |scan: Var<'t>| Taken::from(scan, next_vars.len(), &places);
     let mut segments: SmallVec<[Taken<'t>; 1]> = smallvec![taken(scan)];
@@ -158,16 +157,21 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
 
     let finals = segments[segments.len() - 1].finals.clone();
     let joined = |output: usize| {
+        if let [whole] = &segments[..] {
+            return whole.stacked[output];
+        }
         let mut parts: SmallVec<[(Var<'t>, usize); 1]> =
             segments.iter().zip(&cuts).map(|(segment, cut)| (segment.stacked[output], cut.len())).collect();
         if options.reverse {
             parts.reverse();
         }
-        if parts.len() == 1 { parts[0].0 } else { join_steps(&parts, packing) }
+        join_steps(&parts, packing)
     };
     let stacked: Vars<'t> = (0..places.len()).map(joined).collect();
     (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
 }
+
+/// Few values, without a heap allocation.
 
 /// What is taken out of the scan of a segment.
 struct Taken<'t> {

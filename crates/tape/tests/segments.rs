@@ -156,6 +156,23 @@ fn a_scan_within_a_step_can_be_cut_too() {
 }
 
 #[test]
+fn the_second_run_is_to_be_seen_in_dumps() {
+    let tape = Tape::new(DType::F64);
+    let v: Vec<Var<'_>> = operands(&[4, 4]).into_iter().map(|operand| tape.input(operand)).collect();
+    let segments = Segments { length: 2, recompute: true, truncate: false };
+    let value = number(&Packing::uniform(4, 2), options(false, Some(segments)), &v);
+    grad(value, &v);
+    let text = tape.dump();
+    let scans =
+        |what: &str| text.lines().filter(|line| line.contains("= scan") && line.contains(what)).count();
+    // Two segments: forward, again, and backward.
+    assert_eq!([scans("recompute"), scans("reverse"), scans("")], [2, 2, 6], "{text}");
+    // Two states, a sequence and the memory of each begin the second runs.
+    assert_eq!(text.matches("= barrier").count(), 8, "{text}");
+    assert!(tape::text::parse(&text).expect("a dump").graph == *tape.graph());
+}
+
+#[test]
 #[should_panic(expected = "a segment needs a step at least")]
 fn segments_without_steps_are_refused() {
     let tape = Tape::new(DType::F64);
