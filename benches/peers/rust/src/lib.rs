@@ -68,7 +68,16 @@ impl Case {
     /// The shape of each of [`PARAMETERS`]; a vector is a matrix of one row.
     pub fn shapes(&self) -> [[usize; 2]; 8] {
         let gh = self.blocks() * self.h;
-        [[self.f, self.h], [1, self.h], [self.v, self.d], [self.d, gh], [self.h, gh], [1, gh], [self.h, self.v], [1, self.v]]
+        [
+            [self.f, self.h],
+            [1, self.h],
+            [self.v, self.d],
+            [self.d, gh],
+            [self.h, gh],
+            [1, gh],
+            [self.h, self.v],
+            [1, self.v],
+        ]
     }
 
     /// The parameters, row-major.

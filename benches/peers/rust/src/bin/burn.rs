@@ -8,7 +8,8 @@ fn main() {
     let case = Case::from_arguments();
     let Case { n, t, f, v, .. } = case;
     let device = Device::flex().autodiff();
-    let matrix = |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+    let matrix =
+        |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
     let vars: Vec<Tensor<2>> = case
         .parameters()
         .into_iter()
@@ -66,7 +67,7 @@ fn main() {
             loss
         },
         || {
-            let flat = |one: &Tensor<2>| one.clone().into_data().to_vec::<f32>().expect("numbers");
+            let flat = |one: &Tensor<2>| one.clone().into_data().try_to_vec::<f32>().expect("numbers");
             last.borrow().iter().map(flat).collect()
         },
     );

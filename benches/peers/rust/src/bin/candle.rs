@@ -11,7 +11,9 @@ fn main() -> Result<()> {
         .parameters()
         .into_iter()
         .zip(case.shapes())
-        .map(|(values, [rows, columns])| Var::from_tensor(&Tensor::from_vec(values, (rows, columns), &device)?))
+        .map(|(values, [rows, columns])| {
+            Var::from_tensor(&Tensor::from_vec(values, (rows, columns), &device)?)
+        })
         .collect::<Result<Vec<Var>>>()?;
     let features = Tensor::from_vec(case.features(), (n, f), &device)?;
     let (read, predict) = case.words();
