@@ -23,9 +23,9 @@ impl Step {
     /// The products of a case.
     pub fn of<C: Cell>(case: &Case<C>) -> Step {
         let Workload { n, f, d, h, v, .. } = case.workload;
-        let (lengths, recurrent) = (&case.batch.lengths, case.weights.recurrent);
-        let (rows, gh) = (lengths.iter().sum(), case.weights.blocks() * h);
-        let running = |t| lengths.iter().filter(|length| **length > t).count();
+        let (packing, recurrent) = (case.batch.layout.packing(), case.weights.recurrent);
+        let (rows, gh) = (case.batch.layout.rows(), case.weights.blocks() * h);
+        let running = |t| packing.running(t, 0);
         let in_loop = |dot, size: fn(usize, usize, usize) -> [usize; 3]| {
             let step = move |t| recurrent.iter().map(move |blocks| (dot, size(running(t), h, blocks * h)));
             (0..case.batch.steps).flat_map(step)

@@ -171,8 +171,6 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
 }
 
-/// Few values, without a heap allocation.
-
 /// What is taken out of the scan of a segment.
 struct Taken<'t> {
     finals: Vars<'t>,
