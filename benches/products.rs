@@ -70,10 +70,10 @@ fn main() {
             |len: usize| -> Vec<f32> { (0..len).map(|i| (i as f32 * 0.618).fract() - 0.5).collect() };
         let (left, right, mut out) = (spread(m * k), spread(k * n), vec![0.0; m * n]);
         let packed = PackedMatrix::new([k, n], &right, dot.transpose_right);
-        let times_each = (2_000_000 / (m * k * n)).max(1);
+        let times_each = (20_000_000 / (m * k * n)).max(1);
         let mut times = [f64::INFINITY; 3];
         smallest(time, &mut times, |form| {
-            // A thread of the pool does it all, so that sending work there is not counted.
+            // A thread of the pool does it all, often enough for sending it there to weigh little.
             pools[form / 2].install(|| {
                 for _ in 0..times_each {
                     match form {
