@@ -8,7 +8,7 @@ use tape::graph::Graph;
 use tape::ops::{Kind, Op};
 use tape::passes::{PIPELINE, fuse, run};
 use tape::program::Program;
-use tape::text::parse;
+use tape::text::{Listing, parse};
 use tape::{DType, Packing, Shape, Tape, Tensor, Var, grad, scan};
 
 /// The program after all passes, which must be read again as it is written.
@@ -18,6 +18,9 @@ fn fused(tape: &Tape, wanted: &[Var<'_>]) -> Program {
     let program = run(Program { graph: tape.graph().clone(), outputs }, PIPELINE);
     let text = program.to_string();
     assert!(parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")) == program, "{text}");
+    let drawing = Listing::new(program.clone()).graphviz();
+    assert_eq!(drawing.matches("label=\"fused\"").count(), text.matches("= fused").count());
+    assert_eq!(drawing.matches('{').count(), drawing.matches('}').count());
     program
 }
 

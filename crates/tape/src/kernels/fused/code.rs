@@ -497,10 +497,11 @@ fn assign_registers(code: &mut Code, phases: &[Phase]) {
         let mut ended: Vec<Slot> = reads.into_iter().chain(writes).flatten().collect();
         ended.dedup();
         for slot in ended {
-            if phases[usize::from(slot)] == Phase::Tile && last_use[usize::from(slot)] == index {
-                if let Home::Register(register) = code.homes[usize::from(slot)] {
-                    free.push(register);
-                }
+            if phases[usize::from(slot)] == Phase::Tile
+                && last_use[usize::from(slot)] == index
+                && let Home::Register(register) = code.homes[usize::from(slot)]
+            {
+                free.push(register);
             }
         }
     }

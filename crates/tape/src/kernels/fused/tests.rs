@@ -72,8 +72,11 @@ fn case(
     let index = (!indices.is_empty()).then(|| Tensor::new([indices.len()], indices));
     let mut inputs: Vec<Tensor> = real.chain(index).collect();
     let vars: Vec<Var<'_>> = inputs.iter().map(|input| tape.input(input.clone())).collect();
-    let outputs = record(&vars).iter().map(|var| var.id()).collect();
+    let outputs: Vec<NodeId> = record(&vars).iter().map(|var| var.id()).collect();
+    let plain = evaluate(&tape.graph(), &inputs, &outputs, 0).expect("indices within the scores");
     let program = fuse(Program { graph: tape.graph().clone(), outputs });
+    let interpreted = evaluate(&program.graph, &inputs, &program.outputs, 0).expect("as before");
+    assert!(interpreted == plain, "the interpreter computes bodies as it does what they were made of");
     let find = |node: &&crate::graph::Node| matches!(node.op, Op::Fused(_));
     let mut groups = program.graph.nodes.iter().filter(find);
     let (group, none) = (groups.next().expect("a group"), groups.next());
