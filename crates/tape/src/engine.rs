@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use crate::error::RunError;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::{Threads, machine::Machine};
@@ -26,8 +24,9 @@ const WORTH_THREADS: u64 = 4_000_000;
 pub struct Engine {
     plans: Plans,
     machine: Machine,
-    /// The inputs of the program that is being run.
+    /// The inputs and the wanted values of the program that is being run.
     inputs: Vec<Tensor>,
+    wanted: Vec<NodeId>,
     pool: Pool,
 }
 
@@ -84,8 +83,10 @@ impl Engine {
             outputs.iter().all(|var| std::ptr::eq(var.tape(), tape)),
             "the values are of different tapes"
         );
-        let wanted: SmallVec<[NodeId; 16]> = outputs.iter().map(|var| var.id()).collect();
-        let plan = tape.with_program(|nodes, stamp| self.plans.find(nodes, Some(stamp), &wanted));
+        self.wanted.clear();
+        self.wanted.extend(outputs.iter().map(|var| var.id()));
+        let Engine { plans, wanted, .. } = self;
+        let plan = tape.with_program(|nodes, stamp| plans.find(nodes, Some(stamp), wanted));
         self.execute(tape, plan)
     }
 

@@ -161,7 +161,15 @@ impl fmt::Display for Profile {
         writeln!(
             f,
             "{:>6} {:>9} {:>6} {:>9} {:>9} {:>5}  instruction, of {:.3} ms; roof {:.0} GFLOP/s and {:.1} GB/s a thread",
-            "share", "µs", "runs", "GFLOP/s", "GB/s", "roof", 1e3 * total, 1e-9 * self.roof.flops, 1e-9 * self.roof.bytes
+            "share",
+            "µs",
+            "runs",
+            "GFLOP/s",
+            "GB/s",
+            "roof",
+            1e3 * total,
+            1e-9 * self.roof.flops,
+            1e-9 * self.roof.bytes
         )?;
         for row in self.rows.iter().filter(|row| row.runs > 0) {
             let rate = |work: f64| if row.seconds > 0.0 { 1e-9 * work / row.seconds } else { 0.0 };

@@ -440,7 +440,8 @@ impl Recording {
     /// Closes the frame of a body and records its scan, of values of type `dtype`, in the frame around it.
     pub fn close_body(&mut self, next: &[NodeId], dtype: DType, origin: Origin) -> NodeId {
         let mut frame = self.frames.pop().expect("the frame of the body");
-        let Looping { packing, rows, reverse, recompute } = frame.looping.take().expect("a body belongs to a scan");
+        let Looping { packing, rows, reverse, recompute } =
+            frame.looping.take().expect("a body belongs to a scan");
         let is_same = |scan: &Arc<Scan>| {
             scan.body.nodes.len() == frame.len
                 && (&scan.roles, &*scan.next) == (&frame.roles, next)

@@ -8,7 +8,6 @@ use common::programs::program;
 use proptest::prelude::*;
 use tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Tensor, Var, Vars, grad, scan, try_grad};
 
-
 /// Everything that a recording consists of: the program with scopes and source lines.
 fn text(tape: &Tape, outputs: &[Var<'_>]) -> String {
     tape.listing(outputs).with_source_lines().to_string()

@@ -84,12 +84,7 @@ impl Frame<'_> {
 
 impl Machine {
     /// Runs a plan on the inputs of a program. Results lie in the arena where the plan says.
-    pub fn run(
-        &mut self,
-        plan: &Plan,
-        inputs: &[Tensor],
-        threads: Threads,
-    ) -> Result<(), RunError> {
+    pub fn run(&mut self, plan: &Plan, inputs: &[Tensor], threads: Threads) -> Result<(), RunError> {
         self.arena.reserve(plan.bytes());
         let start = |input: &Tensor| Start(input.slice().start().cast_mut());
         self.given.clear();
@@ -154,11 +149,7 @@ fn apply(op: &Op, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), Ru
         (values, slice_mut(frame.start(result.home), shape.len(), result.dtype))
     };
     let io = Io { inputs: &values, shape, out };
-    run(op, io).map_err(|reason| RunError {
-        op: op.name().into(),
-        location: instruction.location,
-        reason,
-    })
+    run(op, io).map_err(|reason| RunError { op: op.name().into(), location: instruction.location, reason })
 }
 
 fn run_fused(kernel: &Kernel, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), RunError> {
@@ -245,9 +236,10 @@ fn run_loop(
         arena.reserve(inner.body.bytes);
         other.clock.follow(clock);
     }
-    let others = apart[..workers - 1].iter_mut().zip(ends.windows(2)).map(|((arena, other), ends)| {
-        (Worker { base: Start(arena.start()), rows: ends[0]..ends[1] }, other)
-    });
+    let others = apart[..workers - 1]
+        .iter_mut()
+        .zip(ends.windows(2))
+        .map(|((arena, other), ends)| (Worker { base: Start(arena.start()), rows: ends[0]..ends[1] }, other));
     let mut own = Local { clock: std::mem::take(clock), apart: Vec::new() };
     let mut all: SmallVec<[(Worker, &mut Local); 16]> = SmallVec::new();
     all.push((Worker { rows: 0..ends[0], ..first }, &mut own));

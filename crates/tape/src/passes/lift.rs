@@ -239,7 +239,9 @@ impl<'a> Lift<'a> {
                 let all_constant = node.inputs.iter().all(|input| constant(input).is_some());
                 let free = !self.carried[id.index()] || all_constant;
                 let source = |input: &NodeId| constant(input).or_else(|| rows_of(input));
-                (self.scan.body.maps_rows(node) && free).then(|| node.inputs.iter().map(source).collect()).flatten()
+                (self.scan.body.maps_rows(node) && free)
+                    .then(|| node.inputs.iter().map(source).collect())
+                    .flatten()
             }
             Part::Summed(_) => {
                 let summed = rule.sums_rows(&operands);
@@ -266,7 +268,8 @@ impl<'a> Lift<'a> {
         let mut varying = operands.iter().zip(&varies).filter(|(_, varies)| **varies).map(|(meta, _)| meta);
         let fits = if node.shape.has_rows() {
             // A sequence that has ended adds nothing, as long as all that varies has a row for it.
-            self.scan.body.maps_rows(node) && varying.clone().all(|operand| operand.shape.has_only_leading_rows())
+            self.scan.body.maps_rows(node)
+                && varying.clone().all(|operand| operand.shape.has_only_leading_rows())
         } else {
             rule.sums_rows(&operands) || operands.iter().all(|operand| !operand.shape.has_rows())
         };

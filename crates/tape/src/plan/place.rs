@@ -13,9 +13,7 @@ use smallvec::SmallVec;
 
 use super::allocator::Allocator;
 use super::share::is_shareable;
-use super::{
-    Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Product, Share, Work, Yield,
-};
+use super::{Block, Carried, Collect, Feed, Home, Instruction, Loop, Operand, Product, Share, Work, Yield};
 use crate::fused::Fused;
 use crate::graph::{Node, NodeId};
 use crate::kernels::{self, arena::ALIGNMENT, fused::Kernel};
@@ -123,7 +121,8 @@ impl<'a> Placer<'a> {
                     self.place_fused(id, fused, parts, |part| part_nodes[&(id, part)]);
                 }
                 op if view.owner != id || matches!(op, Op::Part(_)) => {
-                    let owner = self.homes[view.owner.index()].expect("operands are placed before their users");
+                    let owner =
+                        self.homes[view.owner.index()].expect("operands are placed before their users");
                     self.homes[id.index()] = Some(owner.plus(view.bytes));
                 }
                 op => {
@@ -223,13 +222,7 @@ impl<'a> Placer<'a> {
         temporary.into_iter().for_each(|(start, bytes)| self.allocator.give_back(start, bytes));
     }
 
-    fn place_fused(
-        &mut self,
-        id: NodeId,
-        fused: &Fused,
-        parts: &[Part],
-        node_of: impl Fn(Part) -> NodeId,
-    ) {
+    fn place_fused(&mut self, id: NodeId, fused: &Fused, parts: &[Part], node_of: impl Fn(Part) -> NodeId) {
         let graph = &self.program.graph;
         let node = graph.node(id);
         let (mut wanted, mut results) = (Vec::new(), SmallVec::new());
@@ -239,11 +232,13 @@ impl<'a> Placer<'a> {
             let result = node_of(*part);
             let home = self.pinned.get(&result).copied().or_else(|| self.taken_over(id, result));
             let value = graph.node(result);
-            let home = home.unwrap_or_else(|| Home::Arena(self.allocator.take(self.bytes(&value.shape, value))));
+            let home =
+                home.unwrap_or_else(|| Home::Arena(self.allocator.take(self.bytes(&value.shape, value))));
             self.homes[result.index()] = Some(home);
             results.push(self.operand(result));
         }
-        let members = fused.body.nodes.iter().filter(|node| !matches!(node.op.kind(), Kind::Leaf | Kind::View));
+        let members =
+            fused.body.nodes.iter().filter(|node| !matches!(node.op.kind(), Kind::Leaf | Kind::View));
         let names: Vec<&str> = members.map(|node| node.op.name()).collect();
         self.push(node, results, Work::Fused(Box::new(Kernel::new(fused, &wanted)), names.join(" ")));
     }
@@ -258,7 +253,8 @@ impl<'a> Placer<'a> {
             let ends = own && self.last_use[owner.index()] == fused.index() && of(owner) == of(**operand);
             ends && graph.node(**operand).shape == graph.node(result).shape && of(**operand) == of(result)
         };
-        let owner = graph.node(fused).inputs.iter().find(free).map(|operand| self.views[operand.index()].owner)?;
+        let owner =
+            graph.node(fused).inputs.iter().find(free).map(|operand| self.views[operand.index()].owner)?;
         let home = self.homes[owner.index()].filter(|home| matches!(home, Home::Arena(_)))?;
         self.given_away.insert(owner);
         Some(home)
@@ -439,7 +435,10 @@ impl LoopPlacer<'_> {
                 let fused = matches!(program.graph.node(at).op, Op::Fused(_));
                 last_use[input.index()] < at.index() + usize::from(fused) && !carried_on.contains(&input)
             };
-            if self.computed_at(*next).is_some_and(read_no_more) && self.is_computed(*next) && !pinned.contains_key(next) {
+            if self.computed_at(*next).is_some_and(read_no_more)
+                && self.is_computed(*next)
+                && !pinned.contains_key(next)
+            {
                 pinned.insert(*next, Home::Given(slot as u32, 0));
             }
         }
@@ -482,11 +481,8 @@ impl LoopPlacer<'_> {
             .into_iter()
             .map(|(value, total, how)| Yield { value: placer.operand(value), total, how })
             .collect();
-        let body = Block {
-            instructions: placer.instructions,
-            bytes: placer.allocator.peak(),
-            results: Vec::new(),
-        };
+        let body =
+            Block { instructions: placer.instructions, bytes: placer.allocator.peak(), results: Vec::new() };
         Loop { scan: Arc::clone(scan), body, base: 0, shareable: false, work: 0, feeds, states, yields }
     }
 

@@ -32,7 +32,7 @@ fn maps_rows(body: &Graph, needed: impl Fn(NodeId) -> bool) -> bool {
 }
 
 fn maps_rows_of_all(body: &Graph) -> bool {
-    body.nodes.iter().all(|node| {
-        matches!(node.op, Op::Input(_)) || body.is_constant(node) || body.maps_rows(node)
-    })
+    body.nodes
+        .iter()
+        .all(|node| matches!(node.op, Op::Input(_)) || body.is_constant(node) || body.maps_rows(node))
 }
