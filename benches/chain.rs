@@ -1,8 +1,9 @@
 //! A chain of 10,000 links `x = tanh(x w + b)`, forward and backward, on values so small that arithmetic is next to
 //! nothing: what a tape costs for each elementary operation, of which a link has three.
 //!
-//! Recorded one by one, as in a plain loop of Rust; recorded once, as a scan; and with no tape at all. The steps of
-//! recording one by one are timed apart too. Forms alternate, and the least time of each counts.
+//! Recorded one by one, as in a plain loop of Rust, by a recorder whose tapes follow the former ones as a training's do;
+//! on a new tape each time, whose stages are timed apart too; recorded once, as a scan; and with no tape at all. Forms
+//! alternate, and the least time of each counts.
 //!
 //! `cargo bench --bench chain`, and with `-- --record` the figures go to `benches/record/chain.json`.
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::Wish;
 use serde_json::json;
-use unspool::tape::{DType, Engine, NodeId, Packing, Tape, Tensor, Var, grad, scan};
+use unspool::tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Tensor, Var, grad, scan};
 
 /// Three operations each.
 const LINKS: usize = 10_000;
@@ -41,8 +42,8 @@ fn record(tape: &Tape, form: Form, elements: usize) -> (Var<'_>, [Var<'_>; 3]) {
 type Result = [f64; 4];
 
 /// A step as a training takes it: recorded, differentiated and run.
-fn on_tape(engine: &mut Engine, form: Form, elements: usize) -> Result {
-    let tape = Tape::new(DType::F32);
+fn on_tape(engine: &mut Engine, recorder: &Recorder, form: Form, elements: usize) -> Result {
+    let tape = recorder.tape();
     let (loss, inputs) = record(&tape, form, elements);
     let outputs: Vec<Var<'_>> = [loss].into_iter().chain(grad(loss, &inputs)).collect();
     let run = engine.run(&outputs).expect("numbers");
@@ -97,37 +98,43 @@ fn main() {
     let mut figures = Vec::new();
     println!("ns per elementary operation, forward and backward together, {LINKS} links of three\n");
     println!(
-        "| elements | one by one | recording | differentiating | finding the plan | running | scan | plain loop |"
+        "| elements | one by one | on a new tape | recording | differentiating | finding the plan | running | scan \
+         | plain loop |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for elements in [1, 4] {
         let mut engines =
             [Engine::with_threads(1), Engine::with_threads(1)].map(|one| one.expect("a thread"));
         let mut links = vec![0.0; (LINKS + 1) * elements];
         let expected = plain(&mut links, elements);
         let forms = [Form::OneByOne, Form::Scan];
-        for (form, engine) in forms.into_iter().zip(&mut engines) {
-            agree(on_tape(engine, form, elements), expected);
+        let recorders = forms.map(|_| Recorder::new(DType::F32));
+        for ((form, engine), recorder) in forms.into_iter().zip(&mut engines).zip(&recorders) {
+            agree(on_tape(engine, recorder, form, elements), expected);
         }
-        let [mut one_by_one, mut scanned, mut looped] = [Duration::MAX; 3];
+        let [mut one_by_one, mut fresh, mut scanned, mut looped] = [Duration::MAX; 4];
         let mut parts = [Duration::MAX; 4];
         for _ in 0..rounds {
-            one_by_one = one_by_one.min(time(|| on_tape(&mut engines[0], Form::OneByOne, elements)));
-            scanned = scanned.min(time(|| on_tape(&mut engines[1], Form::Scan, elements)));
+            let [first, second] = &recorders;
+            one_by_one = one_by_one.min(time(|| on_tape(&mut engines[0], first, Form::OneByOne, elements)));
+            scanned = scanned.min(time(|| on_tape(&mut engines[1], second, Form::Scan, elements)));
+            let new = || on_tape(&mut engines[0], &Recorder::new(DType::F32), Form::OneByOne, elements);
+            fresh = fresh.min(time(new));
             looped = looped.min(time(|| plain(&mut links, elements)));
             let now = stages(&mut engines[0], elements);
             parts.iter_mut().zip(now).for_each(|(least, now)| *least = now.min(*least));
         }
         let each = |time: Duration| time.as_secs_f64() * 1e9 / (3 * LINKS) as f64;
         let [recording, differentiating, finding, running] = parts.map(each);
-        let [one_by_one, scanned, looped] = [one_by_one, scanned, looped].map(each);
+        let [one_by_one, fresh, scanned, looped] = [one_by_one, fresh, scanned, looped].map(each);
         println!(
-            "| {elements} | {one_by_one:.0} | {recording:.0} | {differentiating:.0} | {finding:.0} | {running:.0} | \
+            "| {elements} | {one_by_one:.0} | {fresh:.0} | {recording:.0} | {differentiating:.0} | {finding:.0} | {running:.0} | \
              {scanned:.1} | {looped:.1} |"
         );
         figures.push(json!({
             "elements": elements,
             "one_by_one_ns": one_by_one,
+            "on_a_new_tape_ns": fresh,
             "stages_ns": {
                 "recording": recording,
                 "differentiating": differentiating,

@@ -1,7 +1,8 @@
-//! How a step's time and memory grow with the number of time steps: linearly, from ten to ten thousand.
+//! How a step's time and memory grow with the number of time steps, from ten to ten thousand: both linearly; and where
+//! gradients are recomputed in segments, memory as the root.
 //!
-//! A vanilla RNN of small sizes, so that what grows is bookkeeping as much as arithmetic: loss and gradients of four
-//! sequences of T steps. The memory is the plan's, which is known before anything runs.
+//! A vanilla RNN of small sizes, so that what grows is bookkeeping as much as arithmetic: gradients of a loss on the last
+//! state of four sequences of T steps. The memory is the plan's, which is known before anything runs.
 //!
 //! `cargo bench --bench growth` prints the table and draws `target/growth.svg`; with `-- --record` the figures go to
 //! `benches/record/growth.json`.
@@ -14,8 +15,10 @@ use std::time::{Duration, Instant};
 
 use common::{Curve, Plot, Wish, svg};
 use serde_json::json;
-use unspool::nn::{Layout, Param, Params, Sequence, VanillaRnn, init, unroll, zero_state};
-use unspool::tape::{DType, Engine, Tape, Tensor, Var, grad};
+use unspool::nn::{
+    Layout, Param, Params, Sequence, VanillaRnn, init, unroll, unroll_in_segments, zero_state,
+};
+use unspool::tape::{DType, Engine, Segments, Tape, Tensor, Var, grad};
 
 /// Sequences, and the width of inputs and state.
 const N: usize = 4;
@@ -26,10 +29,12 @@ const WIDTH: usize = 16;
 enum Form {
     /// All of it.
     Kept,
+    /// The states between segments of √T steps; the rest is computed again.
+    Recomputed,
 }
 
-/// Each form is a row of the table and a curve. One that recomputes segments is another row here.
-const FORMS: [Form; 1] = [Form::Kept];
+/// Each form is a row of the table and a curve.
+const FORMS: [Form; 2] = [Form::Kept, Form::Recomputed];
 
 struct Model {
     params: Params,
@@ -47,12 +52,15 @@ impl Model {
         Model { params, cell, readout, weights }
     }
 
-    /// The mean square of a readout of all states, and its gradients.
+    /// The mean square of a readout of the last states, and its gradients.
     fn outputs<'t>(&self, tape: &'t Tape, form: Form, inputs: &Tensor, steps: usize) -> Vec<Var<'t>> {
-        let Form::Kept = form;
         let sequence = Sequence::new(tape.input(inputs.clone()), &Layout::full(N, steps));
-        let (states, _) = unroll(&self.cell, &sequence, zero_state(tape, N, WIDTH));
-        let loss = states.rows.dot(self.readout).square().mean();
+        let start = zero_state(tape, N, WIDTH);
+        let (_, last) = match form {
+            Form::Kept => unroll(&self.cell, &sequence, start),
+            Form::Recomputed => unroll_in_segments(&self.cell, &sequence, start, Segments::recomputed(steps)),
+        };
+        let loss = last.dot(self.readout).square().mean();
         let weights: Vec<Var<'t>> = self.weights.iter().map(|weight| weight.on(tape)).collect();
         [loss].into_iter().chain(grad(loss, &weights)).collect()
     }

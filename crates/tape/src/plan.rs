@@ -68,12 +68,30 @@ pub(crate) struct Operand {
     pub home: Home,
     pub shape: Shape,
     pub dtype: DType,
+    /// How many elements there are, and how many in one row: asked in each step of a loop, so known before.
+    elements: Elements,
+    row: Elements,
 }
 
 impl Operand {
+    fn new(home: Home, shape: Shape, dtype: DType) -> Operand {
+        let (elements, row) = (shape.elements(), shape.rows_elements());
+        Operand { home, shape, dtype, elements, row }
+    }
+
+    /// The elements in a step of `rows` rows.
+    pub fn len(&self, rows: usize) -> usize {
+        self.elements.at(rows)
+    }
+
+    /// The bytes in a step of `rows` rows.
+    pub fn bytes(&self, rows: usize) -> usize {
+        self.len(rows) * self.dtype.bytes()
+    }
+
     /// The bytes of one row, of a value that leads with the rows of a step of `rows` rows.
     pub fn row_bytes(&self, rows: usize) -> usize {
-        self.shape.rows_elements().at(rows) * self.dtype.bytes()
+        self.row.at(rows) * self.dtype.bytes()
     }
 }
 
@@ -120,7 +138,7 @@ impl Instruction {
 
     /// The floating-point operations in a step of `rows` rows.
     pub fn flops(&self, rows: usize) -> f64 {
-        let elements = |operand: &Operand| operand.shape.elements().at(rows) as f64;
+        let elements = |operand: &Operand| operand.len(rows) as f64;
         match &self.work {
             Work::Product(product) => {
                 let size = product.size(rows);
@@ -138,7 +156,7 @@ impl Instruction {
 
     /// The bytes of operands and results in a step of `rows` rows.
     pub fn bytes(&self, rows: usize) -> f64 {
-        let bytes = |operand: &Operand| (operand.shape.elements().at(rows) * operand.dtype.bytes()) as f64;
+        let bytes = |operand: &Operand| operand.bytes(rows) as f64;
         self.operands.iter().chain(&self.results).map(bytes).sum()
     }
 }

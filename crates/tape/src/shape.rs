@@ -118,7 +118,11 @@ pub struct Elements {
 impl Elements {
     /// The number of elements in a step of `rows` rows.
     pub fn at(self, rows: usize) -> usize {
-        self.count * rows.pow(self.power)
+        match self.power {
+            0 => self.count,
+            1 => self.count * rows,
+            power => self.count * rows.pow(power),
+        }
     }
 }
 

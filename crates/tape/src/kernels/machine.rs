@@ -78,7 +78,7 @@ impl Frame<'_> {
     }
 
     fn bytes(&self, operand: &Operand) -> usize {
-        operand.shape.elements().at(self.rows) * operand.dtype.bytes()
+        operand.bytes(self.rows)
     }
 }
 
@@ -153,7 +153,7 @@ fn apply(op: &Op, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), Ru
 }
 
 fn run_fused(kernel: &Kernel, instruction: &Instruction, frame: &Frame<'_>) -> Result<(), RunError> {
-    let len = |operand: &Operand| operand.shape.elements().at(frame.rows);
+    let len = |operand: &Operand| operand.len(frame.rows);
     let source = |operand: &Operand| Source::at(frame.start(operand.home), len(operand), operand.dtype);
     let target = |result: &Operand| Target::at(frame.start(result.home), len(result), result.dtype);
     let sources: SmallVec<[Source; 24]> = instruction.operands.iter().map(source).collect();
@@ -214,7 +214,7 @@ fn run_loop(
         copy(frame.start(initial.home), frame.start(state.present.home), frame.bytes(initial));
     }
     for one in inner.yields.iter().filter(|one| one.how == Collect::Summed) {
-        let len = one.total.shape.elements().at(frame.rows);
+        let len = one.total.len(frame.rows);
         // SAFETY: as in `apply`: a total has bytes of its own.
         unsafe { slice_mut(frame.start(one.total.home), len, one.total.dtype) }.clear();
     }

@@ -175,8 +175,7 @@ impl<'a> Placer<'a> {
                     Some(part) => self.homes[part.index()] = Some(Home::Arena(offset)),
                     None => temporary.push((offset, bytes)),
                 }
-                let present =
-                    Operand { home: Home::Arena(offset), shape: outer.shape.clone(), dtype: outer.dtype };
+                let present = Operand::new(Home::Arena(offset), outer.shape.clone(), outer.dtype);
                 (initial, present)
             })
             .collect();
@@ -187,7 +186,7 @@ impl<'a> Placer<'a> {
             let outer = self.program.graph.node(part_node);
             let home = Home::Arena(self.allocator.take(self.bytes(&outer.shape, outer)));
             self.homes[part_node.index()] = Some(home);
-            let total = Operand { home, shape: outer.shape.clone(), dtype: outer.dtype };
+            let total = Operand::new(home, outer.shape.clone(), outer.dtype);
             totals.push(Total { value: *value, total, summed: matches!(part, Part::Summed(_)) });
         }
         let rows = if scan.rows == Dim::ROWS {
@@ -300,7 +299,7 @@ impl<'a> Placer<'a> {
     fn operand(&self, id: NodeId) -> Operand {
         let node = self.program.graph.node(id);
         let home = self.homes[id.index()].expect("operands are placed before their users");
-        Operand { home, shape: node.shape.clone(), dtype: node.dtype }
+        Operand::new(home, node.shape.clone(), node.dtype)
     }
 
     fn bytes(&self, shape: &Shape, node: &Node) -> usize {
@@ -389,8 +388,7 @@ impl LoopPlacer<'_> {
                 None => {
                     let size = product.size(0);
                     let elements = kernels::packed_len(node.dtype, size.k, size.n);
-                    let place =
-                        Operand { home: Home::Arena(0), shape: Shape::from([elements]), dtype: node.dtype };
+                    let place = Operand::new(Home::Arena(0), Shape::from([elements]), node.dtype);
                     packs.push(Pack { slot: slot as usize, bytes, product, users: vec![id], place });
                 }
             }

@@ -75,7 +75,11 @@ pub(super) fn run<T: Vector>(
         let least = if sums_rows { rows.div_ceil(PIECES_OF_ROW_SUMS) } else { 1 };
         [least.max(PIECE / width.max(1)), width]
     };
-    let pieces = if elements == 0 { 0 } else { rows.div_ceil(piece[0]) * width.div_ceil(piece[1]) };
+    let pieces = match elements {
+        0 => 0,
+        _ if piece == [rows, width] => 1,
+        _ => rows.div_ceil(piece[0]) * width.div_ceil(piece[1]),
+    };
     let partial_len = code.sums.iter().map(|sum| if sum.over_rows { width } else { 1 }).sum::<usize>();
     PARTIALS.with(|scratch| {
         with_scratch(scratch, pieces * partial_len * size_of::<T>(), |start| {
@@ -163,16 +167,24 @@ fn with_scratch<R>(scratch: &Cell<Vec<Line>>, bytes: usize, work: impl FnOnce(*m
 /// Runs one piece.
 fn run_piece<T: Vector>(shared: &Shared<'_>, index: usize) {
     let Shared { code, rows, width, piece, .. } = *shared;
-    let across = width.div_ceil(piece[1]);
     let part = |index: usize, piece: usize, extent: usize| index * piece..extent.min((index + 1) * piece);
-    let (row_range, column_range) =
-        (part(index / across, piece[0], rows), part(index % across, piece[1], width));
+    let (row_range, column_range) = match shared.pieces {
+        // Divisions take as long as all else of a small step.
+        1 => (0..rows, 0..width),
+        _ => {
+            let across = width.div_ceil(piece[1]);
+            (part(index / across, piece[0], rows), part(index % across, piece[1], width))
+        }
+    };
     let most = TILE_BYTES / size_of::<T>();
     let columns = match column_range.len() {
         all if code.whole_rows || all <= most + most / 2 => all,
         all => all.div_ceil(all.div_ceil(most)).next_multiple_of(LANES),
     };
-    let tile_rows = (most / columns).clamp(1, row_range.len());
+    let tile_rows = match row_range.len() {
+        all if all * columns <= most => all,
+        all => (most / columns).clamp(1, all),
+    };
     let capacity = (columns * tile_rows).next_multiple_of(LANES);
 
     // Everything lies in one block: pointers of slots, numbers, running sums, registers.
