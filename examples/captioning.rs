@@ -56,9 +56,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut training = Training::new(settings, recipe, data.vocabulary.clone(), train.captions.len())?;
     println!(
-        "{} weights in {} parameters",
+        "{} weights in {} parameters; a step works in at most {:.1} MB",
         training.params.weight_count(),
-        training.params.weights().count()
+        training.params.weights().count(),
+        1e-6 * training.bytes(train) as f64
     );
 
     let mut progress = Progress::new(training.epochs(), recipe.steps, 0);

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use smallvec::SmallVec;
-use tape::{Engine, RunError, Tape, Var, Vars, try_grad};
+use tape::{Engine, NodeId, RunError, Tape, Var, Vars, try_grad};
 
 use crate::clip::{clip_by_global_norm, global_norm};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, Updates};
 use crate::param::Param;
 use crate::params::Params;
 
@@ -122,19 +122,7 @@ impl<O: Optimizer> Trainer<O> {
     ) -> Result<StepReport, TrainError> {
         let (targets, report, run) = {
             let tape = params.tape();
-            let loss = record(&tape);
-            let used = gradients(params, &tape, loss);
-            let raw: Vars<'_> = used.iter().map(|(_, gradient)| *gradient).collect();
-            let (clipped, norm) = tape.scope("clip", || match self.clip {
-                Some(limit) => clip_by_global_norm(&raw, limit),
-                None => (raw.clone(), global_norm(&raw)),
-            });
-            let clipped: Gradients<'_> =
-                used.iter().zip(clipped).map(|((param, _), gradient)| (*param, gradient)).collect();
-            let updates = tape.scope("update", || self.optimizer.update(params, &tape, &clipped));
-
-            let values = updates.iter().map(|(_, value)| *value);
-            let outputs: SmallVec<[Var<'_>; 48]> = [loss, norm].into_iter().chain(values).collect();
+            let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
             let run = self.engine.run(&outputs)?;
             let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
             if !report.loss.is_finite() {
@@ -152,6 +140,35 @@ impl<O: Optimizer> Trainer<O> {
             params.write(param, run.slice(output + 2));
         }
         Ok(report)
+    }
+
+    /// The bytes that a step down the gradient of such a loss works in, beside weights and slots. Nothing is computed.
+    ///
+    /// # Panics
+    /// As [`Trainer::step`] does.
+    #[track_caller]
+    pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
+        let tape = params.tape();
+        let Program { outputs, .. } = self.program(params, &tape, record(&tape));
+        let wanted: Vec<NodeId> = outputs.iter().map(|output| output.id()).collect();
+        self.engine.plan(&tape.graph(), &wanted).bytes()
+    }
+
+    /// Records what follows a loss in a step.
+    #[track_caller]
+    fn program<'t>(&self, params: &Params, tape: &'t Tape, loss: Var<'t>) -> Program<'t> {
+        let used = gradients(params, tape, loss);
+        let raw: Vars<'_> = used.iter().map(|(_, gradient)| *gradient).collect();
+        let (clipped, norm) = tape.scope("clip", || match self.clip {
+            Some(limit) => clip_by_global_norm(&raw, limit),
+            None => (raw.clone(), global_norm(&raw)),
+        });
+        let clipped: Gradients<'_> =
+            used.iter().zip(clipped).map(|((param, _), gradient)| (*param, gradient)).collect();
+        let updates = tape.scope("update", || self.optimizer.update(params, tape, &clipped));
+        let values = updates.iter().map(|(_, value)| *value);
+        let outputs = [loss, norm].into_iter().chain(values).collect();
+        Program { used, updates, outputs }
     }
 
     /// Computes a loss without taking a step.
@@ -172,6 +189,14 @@ impl<O: Optimizer> Trainer<O> {
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
     }
+}
+
+/// What a step computes.
+struct Program<'t> {
+    used: Gradients<'t>,
+    updates: Updates<'t>,
+    /// The loss, the norm of the gradients, and the new values.
+    outputs: SmallVec<[Var<'t>; 48]>,
 }
 
 /// Weights with their gradients.

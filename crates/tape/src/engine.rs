@@ -1,8 +1,9 @@
 //! Runs programs: keeps plans, the arena that they lie in, and the threads that share their work.
 //!
 //! A program that is recorded again with the same shapes and lengths is recognised by its structure and
-//! runs from the plan it already has; other lengths are another program, and planned anew. What it lacks on purpose: it never looks at what an operation
-//! means (the passes do) nor decides where a value lies (the plan does).
+//! runs from the plan it already has; other lengths are another program, and planned anew. What it lacks on
+//! purpose: it never looks at what an operation means (the passes do) nor decides where a value lies (the plan
+//! does).
 
 use std::sync::Arc;
 

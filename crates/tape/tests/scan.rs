@@ -1,6 +1,6 @@
 //! Loops over time: values by hand, gradients by differences, ragged batches against single sequences.
 
-use tape::{DType, Packing, Tape, Tensor, Var, check, grad, scan, scan_reverse};
+use tape::{DType, Engine, Packing, Tape, Tensor, Var, check, concat, grad, interpret, scan, scan_reverse};
 
 fn spread(shape: &[usize], salt: usize) -> Tensor {
     let len = shape.iter().product::<usize>();
@@ -166,4 +166,24 @@ fn a_value_inside_a_step_is_refused() {
         h.value();
         (h, ())
     });
+}
+
+#[test]
+fn parts_of_states_may_change_places() {
+    // What is written over a present state must not be what another next state is still made of.
+    let tape = Tape::new(DType::F64);
+    let [a, b] = [1, 2].map(|salt| tape.input(spread(&[3, 4], salt)));
+    let x = tape.input(spread(&[6, 4], 3));
+    let ((a, b), y) = scan(&Packing::ragged(&[3, 2, 1]), (a, b), x, |(a, b), x| {
+        let turned = concat(&[a.slice(1, 2..4), a.slice(1, 0..2)], 1);
+        ((turned + 0.0 * x, (b + x).tanh() * turned), a * b)
+    });
+    let ((c, d), z) = scan(&Packing::ragged(&[3, 2, 1]), (a, b), y, |(c, d), y| ((d, c * y), c));
+    let wanted = [a, b, y, c, d, z];
+    let plain = interpret(&wanted).expect("numbers");
+    let mut engine = Engine::new();
+    let run = engine.run(&wanted).expect("numbers");
+    for (index, plain) in plain.iter().enumerate() {
+        assert_eq!(run.tensor(index).to_f64(), plain.to_f64(), "value {index}");
+    }
 }

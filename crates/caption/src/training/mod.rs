@@ -15,7 +15,7 @@ use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
 use crate::data::sampler::Sampler;
-use crate::data::{Split, Vocabulary};
+use crate::data::{Captions, NULL, Split, Vocabulary};
 use crate::error::Error;
 use crate::evaluate::losses;
 use crate::model::{AnyCell, Captioner, ModelSettings};
@@ -107,6 +107,21 @@ impl Training {
     /// What is needed to use the model as it is now.
     pub fn parts(&mut self) -> (&mut Engine, &Params, &Captioner<AnyCell>) {
         (&mut self.trainer.engine, &self.params, &self.model)
+    }
+
+    /// The most bytes that a step on a split works in, beside weights and their moments: those for its longest
+    /// captions. Nothing is computed.
+    pub fn bytes(&mut self, split: &Split) -> usize {
+        let Captions { width, ids } = &split.captions;
+        let length = |caption: &[i32]| caption.iter().rposition(|word| *word != NULL).unwrap_or(0);
+        let lengths: Vec<usize> = ids.chunks_exact((*width).max(1)).map(length).collect();
+        let mut longest: Vec<usize> = (0..lengths.len()).collect();
+        longest.sort_by_key(|caption| std::cmp::Reverse(lengths[*caption]));
+        longest.truncate(self.recipe.batch);
+        let mut batch = Batch::default();
+        batch.fill(split, &longest);
+        let model = &self.model;
+        self.trainer.bytes(&self.params, |tape| model.loss(tape, &batch).per_sequence())
     }
 
     /// Takes one step.

@@ -173,8 +173,8 @@ impl Rule for Binary {
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
         let (shape, inputs) = (io.shape, io.inputs);
         with_real!(io.dtype(), T => self.with(PlainLoop::<T> {
-            left: (io.get(0), &inputs[0].shape),
-            right: (io.get(1), &inputs[1].shape),
+            left: (io.get(0), inputs[0].shape),
+            right: (io.get(1), inputs[1].shape),
             out: (io.out(), shape),
         }));
         Ok(())

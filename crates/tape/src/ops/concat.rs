@@ -68,7 +68,7 @@ impl Rule for Concat {
         let target = Around::axis(io.shape, axis);
         let mut start = 0;
         for (index, input) in io.inputs.iter().enumerate() {
-            let source = Around::axis(&input.shape, axis);
+            let source = Around::axis(input.shape, axis);
             with_real!(io.dtype(), T => {
                 copy_range::<T>(io.get(index), source, 0, io.out(), target, start, source.extent);
             });

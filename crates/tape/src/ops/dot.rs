@@ -101,7 +101,7 @@ impl Rule for Dot {
     }
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
-        let size = self.size(&io.inputs[0].shape, io.shape);
+        let size = self.size(io.inputs[0].shape, io.shape);
         with_real!(io.dtype(), T => plain_product::<T>(*self, size, io.get(0), io.get(1), io.out()));
         Ok(())
     }

@@ -60,7 +60,7 @@ impl Rule for Pad {
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
         let axis = usize::from(self.axis);
-        let (source, target) = (Around::axis(&io.inputs[0].shape, axis), Around::axis(io.shape, axis));
+        let (source, target) = (Around::axis(io.inputs[0].shape, axis), Around::axis(io.shape, axis));
         io.out.clear();
         with_real!(io.dtype(), T => {
             copy_range::<T>(io.get(0), source, 0, io.out(), target, self.before as usize, source.extent);

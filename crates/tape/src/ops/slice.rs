@@ -110,7 +110,7 @@ impl Rule for Slice {
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
         let axis = usize::from(self.axis);
-        let (source, target) = (Around::axis(&io.inputs[0].shape, axis), Around::axis(io.shape, axis));
+        let (source, target) = (Around::axis(io.inputs[0].shape, axis), Around::axis(io.shape, axis));
         with_element!(io.dtype(), T => {
             copy_range::<T>(io.get(0), source, self.start as usize, io.out(), target, 0, target.extent);
         });

@@ -120,8 +120,9 @@ impl Train {
             }
         };
         println!(
-            "model: {} weights; best model and checkpoints in {}",
+            "model: {} weights, a step works in at most {:.1} MB; best model and checkpoints in {}",
             training.params.weight_count(),
+            1e-6 * training.bytes(train) as f64,
             self.out.display()
         );
 
