@@ -1,4 +1,5 @@
-//! Looks inside a training step of the captioner: the plan's size, and where the time of a run goes.
+//! Looks inside a training step of the captioner: the plan's size, what its loops repeat and why, and where the time of
+//! a run goes.
 //!
 //! `cargo run --release --example inspect -- --size s --cell rnn --threads 1 --trace trace.json`; the trace is for
 //! `chrome://tracing` or Perfetto. `-- --quick` for a short one.
@@ -29,6 +30,9 @@ struct Arguments {
     /// Print the plan too
     #[arg(long)]
     plan: bool,
+    /// Say what left the loops, and what holds the rest there
+    #[arg(long)]
+    explain: bool,
     /// Write when each instruction ran to this file
     #[arg(long)]
     trace: Option<PathBuf>,
@@ -58,6 +62,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("products that each loop repeats in every step: {:?}", run.plan().products_in_loops());
     if arguments.plan {
         println!("{}", run.plan().dump());
+    }
+    if arguments.explain {
+        println!("{}", run.plan().explain().with_scopes(tape.scopes().clone()));
     }
     let profile = engine.profile(&outputs)?;
     println!("{profile}");

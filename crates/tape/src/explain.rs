@@ -2,7 +2,7 @@
 //! which dependence on the state holds it there.
 //!
 //! An explanation is made from the program as it was recorded, by asking the passes
-//! [`merge_products`](crate::passes::merge_products) and [`lift`](crate::passes::lift()) what they would do.
+//! [`merge_products`] and [`lift`](crate::passes::lift()) what they would do.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -4,7 +4,7 @@
 //! [`fuse`](crate::passes::fuse) makes it, as the last pass. It is never differentiated: gradients are
 //! recorded before passes run.
 //!
-//! The values of a body are seen as tables of one size, its [`Domain`]: the rows are all axes but the last,
+//! The values of a body are seen as tables of one size, its domain: the rows are all axes but the last,
 //! the width is the last. A value is a whole table, one row or one column that is repeated, or a number.
 //! Members of the body compute:
 //!

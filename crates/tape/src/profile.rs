@@ -7,9 +7,8 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::kernels::add_product;
 use crate::kernels::clock::Event;
-use crate::ops::Dot;
+use crate::kernels::multiply_in_registers;
 use crate::plan::{Instruction, Plan, Work};
 
 /// The times of a run.
@@ -47,7 +46,7 @@ pub struct ProfileRow {
 /// The most that one thread of a machine can do.
 #[derive(Clone, Copy, Debug)]
 pub struct Roof {
-    /// Floating-point operations a second, in a matrix product of `f32` that lies in the caches.
+    /// Floating-point operations a second: multiply-adds of `f32` that never leave the registers.
     pub flops: f64,
     /// Bytes a second, in a copy that does not.
     pub bytes: f64,
@@ -56,16 +55,12 @@ pub struct Roof {
 impl Roof {
     /// Measures the machine, which takes some hundredths of a second.
     pub fn measure() -> Roof {
-        const SIDE: usize = 256;
         const BYTES: usize = 32 << 20;
-        let (left, right, mut out) =
-            (vec![0.5f32; SIDE * SIDE], vec![0.5f32; SIDE * SIDE], vec![0.0f32; SIDE * SIDE]);
-        let plain = Dot { transpose_left: false, transpose_right: false };
-        // On a pool of one thread, since the roof is one thread's.
-        let product = fastest(10, || add_product(plain, [SIDE; 3], &left, &right, &mut out));
+        let mut operations = 0;
+        let multiplying = fastest(10, || operations = multiply_in_registers::<f32>(200_000));
         let (from, mut to) = (vec![1u8; BYTES], vec![0u8; BYTES]);
         let copy = fastest(5, || std::hint::black_box(&mut to).copy_from_slice(std::hint::black_box(&from)));
-        Roof { flops: 2.0 * (SIDE as f64).powi(3) / product, bytes: 2.0 * BYTES as f64 / copy }
+        Roof { flops: operations as f64 / multiplying, bytes: 2.0 * BYTES as f64 / copy }
     }
 
     /// The least time for some work.
