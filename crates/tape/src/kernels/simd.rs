@@ -5,6 +5,8 @@
 //! of a [`Job`] and not a closure, since only a method can be told to be inlined always.
 #![allow(unsafe_code, reason = "functions with target features are called after asking the processor")]
 
+use std::sync::OnceLock;
+
 /// Which instructions a loop was compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Width {
@@ -30,8 +32,13 @@ impl Level {
     #[cfg(test)]
     pub(crate) const ALL: [Level; 3] = [Level::Baseline, Level::Avx2, Level::Avx512];
 
-    /// The most that the processor has.
+    /// The most that the processor has. It is asked once: small kernels run for less time than the questions take.
     pub(crate) fn of_processor() -> Level {
+        static FOUND: OnceLock<Level> = OnceLock::new();
+        *FOUND.get_or_init(Level::asked)
+    }
+
+    fn asked() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
             if has_avx512() {

@@ -80,6 +80,11 @@ pub(super) fn run<T: Vector>(
         _ if piece == [rows, width] => 1,
         _ => rows.div_ceil(piece[0]) * width.div_ceil(piece[1]),
     };
+    if pieces == 1 && code.sums.is_empty() {
+        let partials = Partials { start: std::ptr::null_mut(), len: 0 };
+        run_piece::<T>(&Shared { code, inputs, results, partials, rows, width, piece, pieces }, 0);
+        return Ok(());
+    }
     let partial_len = code.sums.iter().map(|sum| if sum.over_rows { width } else { 1 }).sum::<usize>();
     PARTIALS.with(|scratch| {
         with_scratch(scratch, pieces * partial_len * size_of::<T>(), |start| {
