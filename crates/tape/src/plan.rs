@@ -378,7 +378,9 @@ fn dump_block(text: &mut String, block: &Block, depth: usize) {
             dump_block(text, &inner.body, depth + 1);
         }
     }
-    let _ = writeln!(text, "{indent}results {}", places(&block.results));
+    if !block.results.is_empty() {
+        let _ = writeln!(text, "{indent}results {}", places(&block.results));
+    }
 }
 
 fn dump_loop(inner: &Loop, operands: &str) -> String {
