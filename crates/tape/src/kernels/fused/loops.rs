@@ -8,10 +8,10 @@ use super::code::Form;
 
 /// Partial results that are kept side by side, so that a sum or a maximum becomes vector instructions.
 /// Their number does not depend on the machine, so neither does the order of additions.
-pub(super) const LANES: usize = 16;
+pub(in crate::kernels) const LANES: usize = 16;
 
 /// The functions that have a form for vectors, of an element type.
-pub(super) trait Vector: Real {
+pub(in crate::kernels) trait Vector: Real {
     fn wide_exp(self) -> Self;
     fn wide_tanh(self) -> Self;
     fn wide_logistic(self) -> Option<Self>;
@@ -98,7 +98,7 @@ impl<T: Real> BinaryUser<T> for Pairs<'_, T> {
 
 /// Adds elements to the lanes of a sum.
 #[inline(always)]
-pub(super) fn add_to_lanes<T: Real>(from: &[T], lanes: &mut [T; LANES]) {
+pub(in crate::kernels) fn add_to_lanes<T: Real>(from: &[T], lanes: &mut [T; LANES]) {
     let chunks = from.chunks_exact(LANES);
     let rest = chunks.remainder();
     let mut sums = *lanes;
@@ -111,7 +111,7 @@ pub(super) fn add_to_lanes<T: Real>(from: &[T], lanes: &mut [T; LANES]) {
 
 /// The largest element of a row; NaN is passed over, and shows in the sum of exponentials.
 #[inline(always)]
-pub(super) fn largest<T: Real>(row: &[T]) -> T {
+pub(in crate::kernels) fn largest<T: Real>(row: &[T]) -> T {
     let larger = |a: T, b: T| if b > a { b } else { a };
     let mut lanes = [T::neg_infinity(); LANES];
     let chunks = row.chunks_exact(LANES);
@@ -124,7 +124,7 @@ pub(super) fn largest<T: Real>(row: &[T]) -> T {
 
 /// The sum of `e^(x - largest)` over a row.
 #[inline(always)]
-pub(super) fn sum_exp<T: Vector, const WIDE: bool>(row: &[T], largest: T) -> T {
+pub(in crate::kernels) fn sum_exp<T: Vector, const WIDE: bool>(row: &[T], largest: T) -> T {
     let mut lanes = [T::zero(); LANES];
     let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -137,6 +137,6 @@ pub(super) fn sum_exp<T: Vector, const WIDE: bool>(row: &[T], largest: T) -> T {
 
 /// Writes `e^(x - largest)` for each element of a row.
 #[inline(always)]
-pub(super) fn write_exp<T: Vector, const WIDE: bool>(row: &[T], largest: T, to: &mut [T]) {
+pub(in crate::kernels) fn write_exp<T: Vector, const WIDE: bool>(row: &[T], largest: T, to: &mut [T]) {
     row.iter().zip(to).for_each(|(x, y)| *y = exp::<T, WIDE>(*x - largest));
 }

@@ -10,7 +10,7 @@
 //! shared the pieces.
 
 mod code;
-mod loops;
+pub(super) mod loops;
 mod machine;
 #[cfg(test)]
 mod tests;
