@@ -8,11 +8,11 @@
 mod common;
 
 use allocation_counter::measure;
-use common::{Case, XS, nodes};
+use common::{Case, XS, declare_mgu, nodes};
 use unspool::caption::data::batch::Batch;
-use unspool::caption::model::{Captioner, CellKind, Input, ModelSettings};
-use unspool::nn::{Adam, Cell, Param, Params, Scope, Trainer, init};
-use unspool::tape::{DType, Engine, NodeId, Var, Vars, grad};
+use unspool::caption::model::{Captioner, CellKind};
+use unspool::nn::{Adam, Cell, Params, Trainer};
+use unspool::tape::{Engine, NodeId, Vars, grad};
 
 /// What `count` gives when it has been called before: buffers and tables that are kept have their size by then.
 fn steady(mut count: impl FnMut() -> u64) -> u64 {
@@ -69,51 +69,6 @@ fn an_lstm_keeps_one_product_in_each_of_its_two_loops() {
     check_size(CellKind::Lstm, Size { forward: 55, all: 123, instructions, products_in_loops, bytes });
 }
 
-/// A minimal gated unit as a user writes it, without a word about plans or memory.
-#[derive(Debug)]
-struct Mgu {
-    wf: Param,
-    uf: Param,
-    bf: Param,
-    wg: Param,
-    ug: Param,
-    bg: Param,
-    hidden: usize,
-}
-
-impl Mgu {
-    fn new(mut scope: Scope<'_>, inputs: usize, hidden: usize) -> Mgu {
-        Mgu {
-            wf: scope.weight("wf", [inputs, hidden], init::fan_in()),
-            uf: scope.weight("uf", [hidden, hidden], init::fan_in()),
-            bf: scope.weight("bf", [hidden], init::zeros()),
-            wg: scope.weight("wg", [inputs, hidden], init::fan_in()),
-            ug: scope.weight("ug", [hidden, hidden], init::fan_in()),
-            bg: scope.weight("bg", [hidden], init::zeros()),
-            hidden,
-        }
-    }
-}
-
-impl Cell for Mgu {
-    type State<'t> = Var<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
-
-    fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
-        let f = (x.dot(self.wf) + h.dot(self.uf) + self.bf).sigmoid();
-        let g = (x.dot(self.wg) + (f * h).dot(self.ug) + self.bg).tanh();
-        let h = h + f * (g - h);
-        (h, h)
-    }
-}
-
 /// After warm-up neither recording, differentiating and running allocates, nor a whole step of training with Adam and
 /// clipping.
 #[track_caller]
@@ -151,18 +106,6 @@ fn a_step_allocates_nothing() {
 
 #[test]
 fn nor_does_one_with_a_cell_of_the_users() {
-    let Case { workload, batch, .. } = Case::ragged(XS, CellKind::Rnn);
-    let settings = ModelSettings {
-        input: Input::Features { width: workload.f },
-        cell: CellKind::Rnn,
-        embedding: workload.d,
-        hidden: workload.h,
-        vocabulary: workload.v,
-        picture_at_every_step: true,
-    };
-    let mut params = Params::seeded(DType::F32, 231);
-    let model = Captioner::with_cell(&mut params, &settings, |params| {
-        Mgu::new(params.scope("mgu"), workload.d, workload.h)
-    });
+    let Case { params, model, batch, .. } = Case::ragged_with(XS, |scope| declare_mgu(scope, XS));
     check_allocations(params, &model, &batch);
 }

@@ -1,12 +1,11 @@
 //! Loops over time: values by hand, gradients by differences, ragged batches against single sequences.
 
+mod common;
+
 use tape::{DType, Engine, Packing, Tape, Tensor, Var, check, concat, grad, interpret, scan, scan_reverse};
 
 fn spread(shape: &[usize], salt: usize) -> Tensor {
-    let len = shape.iter().product::<usize>();
-    let numbers: Vec<f64> =
-        (0..len).map(|i| ((i + 31 * salt + 1) as f64 * 0.618_033_988_749_895).fract() - 0.5).collect();
-    Tensor::new(shape, numbers)
+    common::spread(shape, salt, DType::F64)
 }
 
 /// A tanh recurrence with a captured weight, bias and a per-row memory.

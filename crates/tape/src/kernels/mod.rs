@@ -13,11 +13,6 @@ mod softmax;
 
 pub use gemm::{Multiply, PackedMatrix, add_product, multiply_in_registers};
 
-/// Elements that a packed right operand takes.
-pub(crate) fn packed_len(dtype: DType, k: usize, n: usize) -> usize {
-    with_real!(dtype, T => gemm::packed_len::<T>(k, n))
-}
-
 use crate::dtype::{DType, with_real};
 use crate::ops::{Io, Op};
 
@@ -25,10 +20,14 @@ use crate::ops::{Io, Op};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Threads {
     /// The calling thread.
-    #[allow(dead_code, reason = "for rows that are shared out to threads before")]
     One,
     /// All threads of the present pool, where it pays.
     All,
+}
+
+/// Elements that a packed right operand takes.
+pub(crate) fn packed_len(dtype: DType, k: usize, n: usize) -> usize {
+    with_real!(dtype, T => gemm::packed_len::<T>(k, n))
 }
 
 /// Evaluates an operation by its fastest kernel.

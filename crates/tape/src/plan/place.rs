@@ -24,7 +24,9 @@ use crate::shape::{Dim, Shape};
 
 /// Places a program.
 pub(super) fn place(program: &Program) -> Block {
-    let mut placer = Placer::new(program, 0, &program.outputs);
+    let views = views(program);
+    let last_use = last_uses(program, &views, &program.outputs);
+    let mut placer = Placer::new(program, 0, views, last_use);
     placer.run();
     let result = |output: &NodeId| match placer.operand(*output) {
         value if matches!(value.home, Home::Given(..)) => placer.moved(*output),
@@ -90,9 +92,7 @@ fn starts_at(program: &Program, op: &Op, node: &Node) -> Option<usize> {
 }
 
 impl<'a> Placer<'a> {
-    fn new(program: &'a Program, rows: usize, kept: &[NodeId]) -> Self {
-        let views = views(program);
-        let last_use = last_uses(program, &views, kept);
+    fn new(program: &'a Program, rows: usize, views: Vec<View>, last_use: Vec<usize>) -> Self {
         let homes = vec![None; program.graph.nodes.len()];
         let (packed, pinned, given_away) = (HashMap::new(), HashMap::new(), HashSet::new());
         let (allocator, instructions) = (Allocator::default(), Vec::new());
@@ -128,7 +128,7 @@ impl<'a> Placer<'a> {
                 op => {
                     let home = match self.pinned.get(&id) {
                         Some(home) => *home,
-                        None => Home::Arena(self.allocator.take(self.bytes(&node.shape, node))),
+                        None => Home::Arena(self.allocator.take(self.bytes(node))),
                     };
                     self.homes[id.index()] = Some(home);
                     let result = self.operand(id);
@@ -169,7 +169,7 @@ impl<'a> Placer<'a> {
             .enumerate()
             .map(|(number, initial)| {
                 let outer = self.program.graph.node(node.inputs[initial]);
-                let bytes = self.bytes(&outer.shape, outer);
+                let bytes = self.bytes(outer);
                 let offset = self.allocator.take(bytes);
                 match node_of(Part::Final(number as u32)) {
                     Some(part) => self.homes[part.index()] = Some(Home::Arena(offset)),
@@ -184,7 +184,7 @@ impl<'a> Placer<'a> {
             let (Part::Stacked(value) | Part::Summed(value)) = part else { continue };
             let part_node = node_of(*part).expect("the part was found at its node");
             let outer = self.program.graph.node(part_node);
-            let home = Home::Arena(self.allocator.take(self.bytes(&outer.shape, outer)));
+            let home = Home::Arena(self.allocator.take(self.bytes(outer)));
             self.homes[part_node.index()] = Some(home);
             let total = Operand::new(home, outer.shape.clone(), outer.dtype);
             totals.push(Total { value: *value, total, summed: matches!(part, Part::Summed(_)) });
@@ -231,8 +231,7 @@ impl<'a> Placer<'a> {
             let result = node_of(*part);
             let home = self.pinned.get(&result).copied().or_else(|| self.taken_over(id, result));
             let value = graph.node(result);
-            let home =
-                home.unwrap_or_else(|| Home::Arena(self.allocator.take(self.bytes(&value.shape, value))));
+            let home = home.unwrap_or_else(|| Home::Arena(self.allocator.take(self.bytes(value))));
             self.homes[result.index()] = Some(home);
             results.push(self.operand(result));
         }
@@ -270,7 +269,7 @@ impl<'a> Placer<'a> {
             let own = !self.pinned.contains_key(&owner) && !self.given_away.contains(&owner);
             if let Some(Home::Arena(offset)) = self.homes[owner.index()].filter(|_| own) {
                 let value = self.program.graph.node(owner);
-                self.allocator.give_back(offset, self.bytes(&value.shape, value));
+                self.allocator.give_back(offset, self.bytes(value));
             }
         }
     }
@@ -278,7 +277,7 @@ impl<'a> Placer<'a> {
     /// The place of a value that must not lie in what is given: it is copied out of it.
     fn moved(&mut self, id: NodeId) -> Operand {
         let node = self.program.graph.node(id);
-        let home = Home::Arena(self.allocator.take(self.bytes(&node.shape, node)));
+        let home = Home::Arena(self.allocator.take(self.bytes(node)));
         let value = self.operand(id);
         let result = Operand { home, ..value.clone() };
         self.instructions.push(Instruction {
@@ -302,8 +301,8 @@ impl<'a> Placer<'a> {
         Operand::new(home, node.shape.clone(), node.dtype)
     }
 
-    fn bytes(&self, shape: &Shape, node: &Node) -> usize {
-        shape.elements().at(self.rows) * node.dtype.bytes()
+    fn bytes(&self, node: &Node) -> usize {
+        node.shape.elements().at(self.rows) * node.dtype.bytes()
     }
 }
 
@@ -433,10 +432,7 @@ impl LoopPlacer<'_> {
                 let fused = matches!(program.graph.node(at).op, Op::Fused(_));
                 last_use[input.index()] < at.index() + usize::from(fused) && !carried_on.contains(&input)
             };
-            if self.computed_at(*next).is_some_and(read_no_more)
-                && self.is_computed(*next)
-                && !pinned.contains_key(next)
-            {
+            if self.computed_at(*next).is_some_and(read_no_more) && !pinned.contains_key(next) {
                 pinned.insert(*next, Home::Given(slot as u32, 0));
             }
         }
@@ -445,7 +441,7 @@ impl LoopPlacer<'_> {
             let how = match one.summed {
                 true => Collect::Summed,
                 false if stacked_before(&one) => Collect::StackedBefore,
-                false if self.is_computed(one.value) && !pinned.contains_key(&one.value) => {
+                false if self.computed_at(one.value).is_some() && !pinned.contains_key(&one.value) => {
                     pinned.insert(one.value, Home::Given(feeds.len() as u32, 0));
                     feeds.push(Feed { from: one.total, share: Share::Step });
                     continue;
@@ -455,7 +451,7 @@ impl LoopPlacer<'_> {
             yields.push((one.value, one.total, how));
         }
 
-        let mut placer = Placer::new(program, self.rows, &kept);
+        let mut placer = Placer::new(program, self.rows, views.clone(), last_use);
         placer.pinned = pinned;
         for pack in packs {
             let given = Operand { home: Home::Given(feeds.len() as u32, 0), ..pack.place.clone() };
@@ -484,10 +480,13 @@ impl LoopPlacer<'_> {
         Loop { scan: Arc::clone(scan), body, base: 0, shareable: false, work: 0, feeds, states, yields }
     }
 
-    /// The instruction that computes a value: its node, or for a result of fused work that of the work.
+    /// The instruction of the body that writes a value, and so may write it elsewhere: its node, or for a
+    /// result of fused work that of the work.
     fn computed_at(&self, id: NodeId) -> Option<NodeId> {
         let node = self.program.graph.node(id);
         match node.op {
+            _ if self.views[id.index()].owner != id => None,
+            Op::Input(_) | Op::Scan(_) => None,
             Op::Part(Part::Result(_)) => Some(node.inputs[0]),
             Op::Part(_) => None,
             _ => Some(id),
@@ -496,11 +495,5 @@ impl LoopPlacer<'_> {
 
     fn is_state(&self, id: NodeId) -> bool {
         matches!(self.program.graph.node(id).op, Op::Input(slot) if self.scan.roles[slot as usize] == Role::State)
-    }
-
-    /// Whether an instruction of the body writes a value, so that it may write it elsewhere.
-    fn is_computed(&self, id: NodeId) -> bool {
-        let structure = matches!(self.program.graph.node(id).op, Op::Input(_) | Op::Scan(_));
-        self.views[id.index()].owner == id && !structure && self.computed_at(id).is_some()
     }
 }
