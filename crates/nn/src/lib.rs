@@ -1,7 +1,7 @@
 //! Layers, recurrent cells, losses and optimisers of unspool.
 //!
 //! In reading order: [`param`], [`params`], [`key`], [`scope`] and [`init`] are the numbers of a model;
-//! [`affine`] and [`embedding`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
+//! [`affine`], [`embedding`] and [`layer_norm`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`rnn`], [`lstm`] and [`gru`] are some; [`conv`] and [`pool`] look at pictures;
 //! [`optim`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
@@ -16,6 +16,7 @@ pub mod embedding;
 pub mod gru;
 pub mod init;
 pub mod key;
+pub mod layer_norm;
 pub mod layout;
 pub mod lstm;
 pub mod optim;
@@ -37,9 +38,10 @@ pub use embedding::Embedding;
 pub use gru::{GruResetAfter, GruResetBefore};
 pub use init::Init;
 pub use key::{Key, ParamError};
+pub use layer_norm::LayerNorm;
 pub use layout::Layout;
 pub use lstm::{Lstm, LstmState};
-pub use optim::{Adam, Momentum, Optimizer, RmsProp, Sgd};
+pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd};
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use pool::{global_average, max_pool};
