@@ -4,7 +4,7 @@
 //! [`affine`], [`embedding`] and [`layer_norm`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`rnn`], [`lstm`] and [`gru`] are some; [`conv`] and [`pool`] look at pictures;
-//! [`optim`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
+//! [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
 pub mod affine;
@@ -24,6 +24,7 @@ pub mod param;
 pub mod params;
 pub mod pool;
 pub mod rnn;
+pub mod schedule;
 pub mod scope;
 pub mod sequence;
 pub mod temporal_affine;
