@@ -14,17 +14,16 @@ use std::time::Duration;
 
 use common::{Case, L, S, Workload, XS};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use unspool::caption::model::CellKind;
 use unspool::tape::Engine;
 
 fn step(criterion: &mut Criterion) {
     let sizes: &[Workload] =
         if std::env::var_os("UNSPOOL_BENCH_LARGE").is_some() { &[XS, S, L] } else { &[XS, S] };
     for workload in sizes {
-        compare(criterion, "ragged", &Case::ragged(*workload, CellKind::Rnn));
-        compare(criterion, "full", &Case::full(*workload, CellKind::Rnn));
+        compare(criterion, "ragged", &Case::ragged(*workload, "rnn"));
+        compare(criterion, "full", &Case::full(*workload, "rnn"));
     }
-    compare(criterion, "ragged lstm", &Case::ragged(XS, CellKind::Lstm));
+    compare(criterion, "ragged lstm", &Case::ragged(XS, "lstm"));
 }
 
 fn compare(criterion: &mut Criterion, name: &str, case: &Case) {

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use common::{Case, S, XS, nodes};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use unspool::caption::model::CellKind;
 use unspool::tape::plan::Plan;
 use unspool::tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Var, Vars, grad, scan};
 
@@ -100,7 +99,7 @@ fn record(criterion: &mut Criterion) {
         bencher.iter_custom(|times| (0..times).map(|_| gradients_alone()).sum());
     });
 
-    let case = Case::ragged(XS, CellKind::Rnn);
+    let case = Case::ragged(XS, "rnn");
     let tape = case.params.tape();
     let loss = case.loss(&tape);
     let forward = nodes(&tape.graph());
@@ -189,7 +188,7 @@ fn plan(criterion: &mut Criterion) {
         });
     };
     for workload in [XS, S] {
-        let case = Case::ragged(workload, CellKind::Rnn);
+        let case = Case::ragged(workload, "rnn");
         let tape = case.params.tape();
         let loss = case.loss(&tape);
         let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();
@@ -204,7 +203,7 @@ fn plan(criterion: &mut Criterion) {
 /// How much longer a captioner's gradients take than its loss alone, recorded before.
 fn backward_against_forward(criterion: &mut Criterion) {
     for workload in [XS, S] {
-        let case = Case::ragged(workload, CellKind::Rnn);
+        let case = Case::ragged(workload, "rnn");
         let mut group = criterion.benchmark_group(format!("captioner {}, recorded before", workload.name));
         settings(&mut group);
         let tape = case.params.tape();

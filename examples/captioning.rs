@@ -14,7 +14,7 @@ use unspool::caption::contact_sheet::{self, Entry};
 use unspool::caption::data::scenes::{Scenes, Verdict, judge};
 use unspool::caption::data::{Pictures, Split};
 use unspool::caption::evaluate::{LONGEST, describe_all, describe_pictures, score_scenes};
-use unspool::caption::model::{CellKind, Input, ModelSettings};
+use unspool::caption::model::{Input, ModelSettings};
 use unspool::caption::training::{Draw, Recipe, Schedule, Training};
 use unspool::lab::progress::Progress;
 use unspool::lab::{checkpoint, files};
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let settings = ModelSettings {
         input: Input::of(train),
-        cell: CellKind::Rnn,
+        cell: "rnn".into(),
         embedding: 128,
         hidden: 256,
         vocabulary: data.vocabulary.len(),

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use common::{Case, L, S, XS};
-use unspool::caption::model::CellKind;
 use unspool::tape::{Engine, Var};
 
 /// Shows the plan of a training step of the captioner, loss and all gradients, and profiles it.
@@ -49,8 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "l" => L,
         _ => S,
     };
-    let cell = if arguments.cell == "rnn" { CellKind::Rnn } else { CellKind::Lstm };
-    let case = Case::ragged(workload, cell);
+    let case = Case::ragged(workload, &arguments.cell);
     let tape = case.params.tape();
     let loss = case.loss(&tape);
     let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();

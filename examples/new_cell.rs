@@ -13,14 +13,6 @@ struct Mgu([Param; 6]);
 impl Cell for Mgu {
     type State<'t> = Var<'t>;
 
-    fn hidden(&self) -> usize {
-        4
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
-
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let [wf, uf, bf, wg, ug, bg] = self.0;
         let f = (x.dot(wf) + h.dot(uf) + bf).sigmoid();

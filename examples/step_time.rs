@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use common::{ByHand, Case, Declared, L, Mgu, S, Step, Workload, XS};
 use common::{declare_any, declare_gru, declare_gru_after, declare_mgu};
-use unspool::caption::model::{AnyCell, CellKind};
-use unspool::nn::{Cell, Scope};
+use unspool::nn::{AnyCell, Cell, Scope};
 use unspool::tape::Engine;
 
 /// Measures a training step of the captioner, loss and all gradients, and prints it as a line of JSON.
@@ -68,8 +67,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<serde_json::Value, String> {
-    let rnn = |scope: Scope<'_>, workload| declare_any(scope, workload, CellKind::Rnn);
-    let lstm = |scope: Scope<'_>, workload| declare_any(scope, workload, CellKind::Lstm);
+    let rnn = |scope: Scope<'_>, workload| declare_any(scope, workload, "rnn");
+    let lstm = |scope: Scope<'_>, workload| declare_any(scope, workload, "lstm");
     match arguments.cell.as_str() {
         "rnn" => measure(arguments, rnn, Some(Case::<AnyCell>::by_hand)),
         "lstm" => measure(arguments, lstm, Some(Case::<AnyCell>::by_hand)),

@@ -10,7 +10,7 @@ mod common;
 use allocation_counter::measure;
 use common::{Case, XS, declare_mgu, nodes};
 use unspool::caption::data::batch::Batch;
-use unspool::caption::model::{Captioner, CellKind};
+use unspool::caption::model::Captioner;
 use unspool::nn::{Adam, Cell, Params, Trainer};
 use unspool::tape::{Engine, NodeId, Vars, grad};
 
@@ -43,7 +43,7 @@ struct Size {
 }
 
 #[track_caller]
-fn check_size(cell: CellKind, expected: Size) {
+fn check_size(cell: &str, expected: Size) {
     let case = Case::ragged(XS, cell);
     let tape = case.params.tape();
     let loss = case.loss(&tape);
@@ -60,13 +60,13 @@ fn check_size(cell: CellKind, expected: Size) {
 #[test]
 fn a_captioner_keeps_one_product_in_each_of_its_two_loops() {
     let (instructions, products_in_loops, bytes) = (29, vec![1, 1], 82_432);
-    check_size(CellKind::Rnn, Size { forward: 37, all: 72, instructions, products_in_loops, bytes });
+    check_size("rnn", Size { forward: 37, all: 72, instructions, products_in_loops, bytes });
 }
 
 #[test]
 fn an_lstm_keeps_one_product_in_each_of_its_two_loops() {
     let (instructions, products_in_loops, bytes) = (29, vec![1, 1], 227_328);
-    check_size(CellKind::Lstm, Size { forward: 55, all: 123, instructions, products_in_loops, bytes });
+    check_size("lstm", Size { forward: 57, all: 125, instructions, products_in_loops, bytes });
 }
 
 /// After warm-up neither recording, differentiating and running allocates, nor a whole step of training with Adam and
@@ -98,7 +98,7 @@ fn check_allocations<C: Cell>(mut params: Params, model: &Captioner<C>, batch: &
 
 #[test]
 fn a_step_allocates_nothing() {
-    for cell in [CellKind::Rnn, CellKind::Lstm] {
+    for cell in ["rnn", "lstm"] {
         let Case { params, model, batch, .. } = Case::ragged(XS, cell);
         check_allocations(params, &model, &batch);
     }

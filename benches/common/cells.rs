@@ -1,7 +1,6 @@
 //! The cells that are measured: those of `nn`, and one that a user might write.
 
-use unspool::caption::model::{AnyCell, CellKind};
-use unspool::nn::{Cell, GruResetAfter, GruResetBefore, Param, Scope, init};
+use unspool::nn::{AnyCell, Cell, GruResetAfter, GruResetBefore, Lstm, Param, Scope, VanillaRnn, init};
 use unspool::tape::Var;
 
 use super::{Declared, Workload};
@@ -15,7 +14,6 @@ pub struct Mgu {
     wg: Param,
     ug: Param,
     bg: Param,
-    hidden: usize,
 }
 
 impl Mgu {
@@ -27,21 +25,12 @@ impl Mgu {
             wg: scope.weight("wg", [inputs, hidden], init::fan_in()),
             ug: scope.weight("ug", [hidden, hidden], init::fan_in()),
             bg: scope.weight("bg", [hidden], init::zeros()),
-            hidden,
         }
     }
 }
 
 impl Cell for Mgu {
     type State<'t> = Var<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
 
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let f = (x.dot(self.wf) + h.dot(self.uf) + self.bf).sigmoid();
@@ -54,16 +43,23 @@ impl Cell for Mgu {
 /// Blocks f, g.
 pub fn declare_mgu(scope: Scope<'_>, workload: Workload) -> Declared<Mgu> {
     let cell = Mgu::new(scope, workload.d, workload.h);
-    let Mgu { wf, uf, bf, wg, ug, bg, .. } = cell;
+    let Mgu { wf, uf, bf, wg, ug, bg } = cell;
     Declared { cell, wx: vec![wf, wg], wh: vec![uf, ug], b: vec![bf, bg], recurrent: &[1, 1] }
 }
 
-/// One block, or i, f, o, g.
-pub fn declare_any(scope: Scope<'_>, workload: Workload, kind: CellKind) -> Declared<AnyCell> {
-    let cell = AnyCell::new(kind, scope, workload.d, workload.h);
-    let (wx, wh, b, recurrent): (_, _, _, &[usize]) = match &cell {
-        AnyCell::Rnn(cell) => (cell.wx, cell.wh, cell.b, &[1]),
-        AnyCell::Lstm(cell) => (cell.wx, cell.wh, cell.b, &[4]),
+/// A vanilla cell or an LSTM, as programs have them that choose a cell by name: one block, or i, f, o, g.
+pub fn declare_any(scope: Scope<'_>, workload: Workload, name: &str) -> Declared<AnyCell> {
+    let (inputs, hidden) = (workload.d, workload.h);
+    let (cell, wx, wh, b, recurrent): (_, _, _, _, &[usize]) = match name {
+        "rnn" => {
+            let cell = VanillaRnn::new(scope, inputs, hidden);
+            (AnyCell::new(cell), cell.wx, cell.wh, cell.b, &[1])
+        }
+        "lstm" => {
+            let cell = Lstm::new(scope, inputs, hidden);
+            (AnyCell::new(cell), cell.wx, cell.wh, cell.b, &[4])
+        }
+        _ => panic!("`{name}` has no formulas by hand to be measured beside"),
     };
     Declared { cell, wx: vec![wx], wh: vec![wh], b: vec![b], recurrent }
 }

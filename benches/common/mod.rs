@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use unspool::caption::data::batch::Batch;
 use unspool::caption::data::{Captions, END, NULL, Pictures, START, Split};
-use unspool::caption::model::{AnyCell, Captioner, CellKind, Input, ModelSettings};
-use unspool::nn::{Cell, Param, Params, Scope};
+use unspool::caption::model::{Captioner, Input, ModelSettings};
+use unspool::nn::{AnyCell, Cell, Param, Params, Scope};
 use unspool::tape::graph::Node;
 use unspool::tape::ops::Op;
 use unspool::tape::plan::Plan;
@@ -147,12 +147,12 @@ impl Weights {
 
 impl Case {
     /// With captions of T / 2 to T steps.
-    pub fn ragged(workload: Workload, cell: CellKind) -> Case {
+    pub fn ragged(workload: Workload, cell: &str) -> Case {
         Case::ragged_with(workload, |scope| declare_any(scope, workload, cell))
     }
 
     /// With captions of T steps, so that there is no padding that one form computes and the other does not.
-    pub fn full(workload: Workload, cell: CellKind) -> Case {
+    pub fn full(workload: Workload, cell: &str) -> Case {
         let captions = workload.draw_captions(workload.t..=workload.t);
         Case::new(workload, workload.draw_features(), captions, |scope| declare_any(scope, workload, cell))
     }
@@ -175,7 +175,7 @@ impl<C: Cell> Case<C> {
         let settings = ModelSettings {
             input: Input::Features { width: workload.f },
             // Not looked at where the cell is given.
-            cell: CellKind::Rnn,
+            cell: String::new(),
             embedding: workload.d,
             hidden: workload.h,
             vocabulary: workload.v,

@@ -2,7 +2,7 @@
 
 use tape::{Bundle, ScanOptions, Segments, Tape, Var, Vars, scan_with};
 
-use crate::layout::Layout;
+use crate::params::Params;
 use crate::sequence::Sequence;
 
 /// A recurrence `(state, input) -> (state, output)`.
@@ -21,7 +21,6 @@ use crate::sequence::Sequence;
 ///     wg: Param,
 ///     ug: Param,
 ///     bg: Param,
-///     hidden: usize,
 /// }
 ///
 /// impl Mgu {
@@ -33,21 +32,12 @@ use crate::sequence::Sequence;
 ///             wg: scope.weight("wg", [inputs, hidden], init::fan_in()),
 ///             ug: scope.weight("ug", [hidden, hidden], init::fan_in()),
 ///             bg: scope.weight("bg", [hidden], init::zeros()),
-///             hidden,
 ///         }
 ///     }
 /// }
 ///
 /// impl Cell for Mgu {
 ///     type State<'t> = Var<'t>;
-///
-///     fn hidden(&self) -> usize {
-///         self.hidden
-///     }
-///
-///     fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-///         h0
-///     }
 ///
 ///     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
 ///         let f = (x.dot(self.wf) + h.dot(self.uf) + self.bf).sigmoid();
@@ -59,19 +49,20 @@ use crate::sequence::Sequence;
 ///
 /// let mut params = Params::new(DType::F32);
 /// let cell = Mgu::new(params.scope("mgu"), 4, 5);
-/// assert_eq!(cell.hidden(), 5);
+/// assert_eq!(nn::output_width(&params, &cell, 4, 5), 5);
 /// ```
 pub trait Cell {
-    /// What is carried from step to step: a value, or several with names (see [`tape::bundle!`]).
+    /// What is carried from step to step: a value, or several with names (see [`tape::bundle!`]). The first
+    /// is the hidden state.
     type State<'t>: Bundle<'t>;
 
-    /// The width of the first hidden state and of the outputs, H.
-    fn hidden(&self) -> usize;
+    /// The state before the first step, from a hidden state (N, H): it is the first part of the state, and
+    /// the others are zeros of its shape, unless the cell says otherwise.
+    fn start<'t>(&self, h0: Var<'t>) -> Self::State<'t> {
+        Bundle::starting(h0)
+    }
 
-    /// The state before the first step, from a hidden state (N, H).
-    fn start<'t>(&self, h0: Var<'t>) -> Self::State<'t>;
-
-    /// One step: from the state and inputs (n, D) the next state and outputs (n, H).
+    /// One step: from the state and inputs (n, D) the next state and outputs (n, …).
     fn step<'t>(&self, state: Self::State<'t>, x: Var<'t>) -> (Self::State<'t>, Var<'t>);
 }
 
@@ -79,10 +70,38 @@ pub trait Cell {
 /// the last step of each sequence, its rows in the order of the batch.
 ///
 /// # Panics
-/// If `h0` is not (N, H), or the inputs do not fit the cell.
+/// If `h0` has not a row for each sequence, or state and inputs do not fit the cell.
 #[track_caller]
 pub fn unroll<'t, C: Cell>(cell: &C, inputs: &Sequence<'t>, h0: Var<'t>) -> (Sequence<'t>, C::State<'t>) {
-    unroll_with(cell, inputs, h0, ScanOptions::default())
+    unroll_with(cell, inputs, cell.start(inputs.layout.sort(h0)), ScanOptions::default())
+}
+
+/// Like [`unroll`], from a state that is given whole, its rows in the order of the batch.
+///
+/// # Panics
+/// As [`unroll`] does.
+#[track_caller]
+pub fn unroll_from<'t, C: Cell>(
+    cell: &C,
+    inputs: &Sequence<'t>,
+    state: C::State<'t>,
+) -> (Sequence<'t>, C::State<'t>) {
+    let sorted = each_part(&state, |part| inputs.layout.sort(part));
+    unroll_with(cell, inputs, sorted, ScanOptions::default())
+}
+
+/// Like [`unroll`], from the last step of each sequence to its first.
+///
+/// # Panics
+/// As [`unroll`] does.
+#[track_caller]
+pub fn unroll_reverse<'t, C: Cell>(
+    cell: &C,
+    inputs: &Sequence<'t>,
+    h0: Var<'t>,
+) -> (Sequence<'t>, C::State<'t>) {
+    let options = ScanOptions { reverse: true, ..ScanOptions::default() };
+    unroll_with(cell, inputs, cell.start(inputs.layout.sort(h0)), options)
 }
 
 /// Like [`unroll`], in segments of time: with gradients that are recomputed, to need less memory, or
@@ -97,26 +116,21 @@ pub fn unroll_in_segments<'t, C: Cell>(
     h0: Var<'t>,
     segments: Segments,
 ) -> (Sequence<'t>, C::State<'t>) {
-    unroll_with(cell, inputs, h0, ScanOptions { segments: Some(segments), ..ScanOptions::default() })
+    let options = ScanOptions { segments: Some(segments), ..ScanOptions::default() };
+    unroll_with(cell, inputs, cell.start(inputs.layout.sort(h0)), options)
 }
 
+/// From a state whose rows lie as those of the scan.
 #[track_caller]
 fn unroll_with<'t, C: Cell>(
     cell: &C,
     inputs: &Sequence<'t>,
-    h0: Var<'t>,
+    state: C::State<'t>,
     options: ScanOptions,
 ) -> (Sequence<'t>, C::State<'t>) {
     let Sequence { rows, layout } = inputs;
-    let (shape, hidden) = (h0.shape(), cell.hidden());
-    assert!(
-        shape.rank() == 2 && shape.dim(0) == layout.sequences() && shape.dim(1) == hidden,
-        "a first hidden state of {shape}: there are {} sequences and {hidden} hidden units",
-        layout.sequences()
-    );
-    let start = cell.start(layout.sort(h0));
-    let (last, outputs) = scan_with(layout.packing(), options, start, *rows, |state, x| cell.step(state, x));
-    (Sequence::new(outputs, layout), restore(layout, &last))
+    let (last, outputs) = scan_with(layout.packing(), options, state, *rows, |state, x| cell.step(state, x));
+    (Sequence::new(outputs, layout), each_part(&last, |part| layout.restore(part)))
 }
 
 /// A hidden state (`sequences`, `hidden`) of zeros.
@@ -125,11 +139,25 @@ pub fn zero_state(tape: &Tape, sequences: usize, hidden: usize) -> Var<'_> {
     tape.number(0.0).expand([sequences, hidden])
 }
 
-/// A state with its rows in the order of the batch.
+/// How wide the outputs of a cell are, from inputs and a hidden state of these widths: seen by recording a
+/// step, of which nothing is computed.
+///
+/// # Panics
+/// If the widths do not fit the cell.
 #[track_caller]
-fn restore<'t, S: Bundle<'t>>(layout: &Layout, state: &S) -> S {
+pub fn output_width<C: Cell>(params: &Params, cell: &C, inputs: usize, hidden: usize) -> usize {
+    let tape = params.tape();
+    let (_, output) = cell.step(cell.start(zero_state(&tape, 1, hidden)), zero_state(&tape, 1, inputs));
+    let shape = output.shape();
+    assert!(shape.rank() == 2, "the output of a cell must be (rows, width), not {shape}");
+    shape.dim(1).at(1)
+}
+
+/// The same structure with each value changed.
+#[track_caller]
+fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
     let mut parts = Vars::new();
     state.flatten(&mut parts);
-    let restored: Vars<'t> = parts.into_iter().map(|part| layout.restore(part)).collect();
-    state.rebuild(&mut restored.into_iter())
+    let changed: Vars<'t> = parts.into_iter().map(change).collect();
+    state.rebuild(&mut changed.into_iter())
 }

@@ -143,8 +143,16 @@ impl Layout {
     }
 
     /// The rows of a value (N, …) in the order in which a scan over this layout has its states.
+    ///
+    /// # Panics
+    /// If there are not as many rows as sequences.
     #[track_caller]
     pub fn sort<'t>(&self, rows: Var<'t>) -> Var<'t> {
+        let (shape, sequences) = (rows.shape(), self.sequences());
+        assert!(
+            shape.rank() > 0 && shape.dim(0) == sequences,
+            "a value of {shape} for {sequences} sequences: its leading axis must be the sequences"
+        );
         match &self.0.sorting {
             None => rows,
             Some(sorting) => {

@@ -1,29 +1,28 @@
 //! Layers, recurrent cells, losses and optimisers of unspool.
 //!
 //! In reading order: [`param`], [`params`], [`key`], [`scope`] and [`init`] are the numbers of a model;
-//! [`affine`], [`embedding`] and [`layer_norm`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
+//! [`affine`] and [`embedding`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
-//! what a recurrent cell is, [`rnn`], [`lstm`] and [`gru`] are some; [`conv`] and [`pool`] look at pictures;
-//! [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
+//! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name; [`conv`] and [`pool`] look at pictures;
+//! [`optim`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
 pub mod affine;
+pub mod any_cell;
 pub mod cell;
+pub mod cells;
 pub mod check;
 pub mod clip;
 pub mod conv;
 pub mod embedding;
-pub mod gru;
 pub mod init;
 pub mod key;
 pub mod layer_norm;
 pub mod layout;
-pub mod lstm;
 pub mod optim;
 pub mod param;
 pub mod params;
 pub mod pool;
-pub mod rnn;
 pub mod schedule;
 pub mod scope;
 pub mod sequence;
@@ -32,21 +31,20 @@ pub mod temporal_softmax;
 pub mod train;
 
 pub use affine::Affine;
-pub use cell::{Cell, unroll, unroll_in_segments, zero_state};
+pub use any_cell::{AnyCell, NamedCell};
+pub use cell::{Cell, output_width, unroll, unroll_from, unroll_in_segments, unroll_reverse, zero_state};
+pub use cells::{GruResetAfter, GruResetBefore, Lstm, LstmState, VanillaRnn};
 pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use embedding::Embedding;
-pub use gru::{GruResetAfter, GruResetBefore};
 pub use init::Init;
 pub use key::{Key, ParamError};
 pub use layer_norm::LayerNorm;
 pub use layout::Layout;
-pub use lstm::{Lstm, LstmState};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd};
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use pool::{global_average, max_pool};
-pub use rnn::VanillaRnn;
 pub use scope::Scope;
 pub use sequence::Sequence;
 pub use temporal_affine::TemporalAffine;

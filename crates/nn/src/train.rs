@@ -38,6 +38,9 @@ pub struct Trainer<O> {
     pub optimizer: O,
     /// The largest norm of all gradients together; larger ones are scaled down to it.
     pub clip: Option<f64>,
+    /// How many steps were taken: each has noise of its own, such as for dropout. To go on with a training,
+    /// set it to where that was.
+    pub steps: u64,
 }
 
 /// What a step has computed.
@@ -100,7 +103,7 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn new(params: &mut Params, optimizer: O) -> Trainer<O> {
         optimizer.declare(params);
-        Trainer { engine: Engine::new(), optimizer, clip: None }
+        Trainer { engine: Engine::new(), optimizer, clip: None, steps: 0 }
     }
 
     /// The same trainer with gradients clipped to a norm of `limit`.
@@ -121,7 +124,7 @@ impl<O: Optimizer> Trainer<O> {
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
         let (targets, report, run) = {
-            let tape = params.tape();
+            let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
             let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
             let run = self.engine.run(&outputs)?;
             let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
@@ -139,6 +142,7 @@ impl<O: Optimizer> Trainer<O> {
         for (output, param) in targets.into_iter().enumerate() {
             params.write(param, run.slice(output + 2));
         }
+        self.steps += 1;
         Ok(report)
     }
 
@@ -148,7 +152,7 @@ impl<O: Optimizer> Trainer<O> {
     /// As [`Trainer::step`] does.
     #[track_caller]
     pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
-        let tape = params.tape();
+        let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
         let Program { outputs, .. } = self.program(params, &tape, record(&tape));
         let wanted: Vec<NodeId> = outputs.iter().map(|output| output.id()).collect();
         self.engine.plan(&tape.graph(), &wanted).bytes()
@@ -171,7 +175,7 @@ impl<O: Optimizer> Trainer<O> {
         Program { used, updates, outputs }
     }
 
-    /// Computes a loss without taking a step.
+    /// Computes a loss without taking a step, and without noise.
     pub fn evaluate(
         &mut self,
         params: &Params,
@@ -189,6 +193,15 @@ impl<O: Optimizer> Trainer<O> {
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
     }
+}
+
+/// The seed of a step's noise: numbers as far apart as the seeds and steps are different (the finaliser of
+/// SplitMix64, Steele et al., 2014).
+fn noise_seed(seed: u64, step: u64) -> u64 {
+    let mut x = seed.rotate_left(32) ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// What a step computes.

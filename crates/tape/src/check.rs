@@ -10,8 +10,9 @@ use crate::dtype::DType;
 use crate::error::RunError;
 use crate::grad::try_grad;
 use crate::interpret::interpret;
-use crate::record::{Tape, Var};
+use crate::record::Tape;
 use crate::tensor::Tensor;
+use crate::var::Var;
 
 /// The largest relative error that [`grad`] and [`second_order`] accept.
 pub const LIMIT: f64 = 1e-6;

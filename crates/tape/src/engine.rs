@@ -14,8 +14,9 @@ use crate::plan::{Home, Operand, Plan};
 use crate::plans::Plans;
 use crate::profile::{Profile, Roof};
 use crate::program::Program;
-use crate::record::{Tape, Var};
+use crate::record::Tape;
 use crate::tensor::{Slice, Tensor};
+use crate::var::Var;
 
 /// Plans of fewer multiplications than this run on the calling thread.
 const WORTH_THREADS: u64 = 4_000_000;

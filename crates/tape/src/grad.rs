@@ -23,11 +23,12 @@ use smallvec::SmallVec;
 use crate::error::ShapeError;
 use crate::graph::{Node, NodeId, ScopeId, dependents};
 use crate::ops::{Gradients, Op, Part};
-use crate::record::{Tape, Var, Vars};
+use crate::record::Tape;
 use crate::recording::Origin;
 use crate::scan::{Role, Scan};
 use crate::shape::Shape;
 use crate::trail::Taken;
+use crate::var::{Var, Vars};
 
 /// The gradients of a single number with respect to values that it was computed from.
 ///

@@ -10,10 +10,10 @@ use smallvec::SmallVec;
 use crate::error::RunError;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::{Io, Op, Part, Value};
-use crate::record::Var;
 use crate::scan::{Role, Scan};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::var::Var;
 
 /// Computes values of one tape.
 ///

@@ -2,9 +2,8 @@
 //!
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
-//! made of; [`record`] grows it and [`trail`] spares it doing so twice, [`packing`], [`scan`](mod@scan) and [`segments`] put
-//! loops into it, and [`grad`](mod@grad)
-//! adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
+//! made of; [`record`] grows it by operations on a [`var`], and [`trail`] spares it doing so twice;
+//! [`packing`], [`scan`](mod@scan) and [`segments`] put loops into it, and [`grad`](mod@grad) adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and
 //! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is;
@@ -37,6 +36,7 @@ pub mod shape;
 pub mod tensor;
 pub mod text;
 pub mod trail;
+pub mod var;
 
 pub use dtype::{DType, Element, Real};
 pub use engine::{Engine, Run};
@@ -48,9 +48,10 @@ pub use kernels::{PackedMatrix, add_product, multiply_in_registers};
 pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use profile::Profile;
-pub use record::{Leaf, Operand, Tape, Var, Vars};
+pub use record::{Leaf, Tape};
 pub use scan::{Bundle, scan, scan_reverse};
 pub use segments::{ScanOptions, Segments, scan_with};
 pub use shape::{Dim, Shape};
 pub use tensor::Tensor;
 pub use trail::Recorder;
+pub use var::{Operand, Var, Vars};

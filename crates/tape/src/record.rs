@@ -3,7 +3,7 @@
 //! While the step of a scan is being recorded, operands from around the scan are taken into its body as
 //! inputs, so that a step may use any value around it. How nodes are kept stands in `recording`.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use smallvec::SmallVec;
 use crate::dtype::{DType, Element, Real, with_real};
 use crate::error::ShapeError;
 use crate::graph::{Graph, Node, NodeId, Scopes, dependents};
-use crate::interpret::interpret;
 use crate::ops::{Meta, Op, Part, Scalar};
 use crate::packing::Packing;
 use crate::recording::{Origin, Recording, Source};
-use crate::scan::Role;
-use crate::shape::{Dim, Shape};
+use crate::scan::{Role, Scan};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::trail::Shelf;
+use crate::var::Var;
 
 /// A named value that programs share, such as a parameter of a model.
 #[derive(Clone, Debug)]
@@ -38,39 +38,9 @@ pub struct Tape {
     recording: RefCell<Recording>,
     /// Where what was recorded is kept when the tape is dropped.
     shelf: Option<Arc<Shelf>>,
-}
-
-/// A value of a program: a small handle that is copied freely.
-#[derive(Clone, Copy)]
-pub struct Var<'t> {
-    tape: &'t Tape,
-    frame: u32,
-    node: NodeId,
-}
-
-/// Some values of a program.
-pub type Vars<'t> = SmallVec<[Var<'t>; 16]>;
-
-/// What can stand as an operand beside a [`Var`]: another one, a number, or a handle that knows its
-/// place on the tape.
-pub trait Operand<'t> {
-    /// The operand as a value of the tape.
-    #[track_caller]
-    fn on(self, tape: &'t Tape) -> Var<'t>;
-}
-
-impl<'t> Operand<'t> for Var<'t> {
-    fn on(self, tape: &'t Tape) -> Var<'t> {
-        assert!(std::ptr::eq(self.tape, tape), "the operands are on different tapes");
-        self
-    }
-}
-
-impl<'t> Operand<'t> for f64 {
-    #[track_caller]
-    fn on(self, tape: &'t Tape) -> Var<'t> {
-        tape.number(self)
-    }
+    noise: Option<u64>,
+    /// How often noise was asked for.
+    draws: Cell<u64>,
 }
 
 impl Tape {
@@ -103,12 +73,25 @@ impl Tape {
         assert!(dtype.is_real(), "a tape computes with f32 or f64, not {}", dtype.name());
         let mut recording = shelf.as_ref().map_or_else(Recording::default, |shelf| shelf.take());
         recording.begin(leaves.as_ref().map_or(0, |leaves| leaves.len()));
-        Tape { dtype, leaves, recording: RefCell::new(recording), shelf }
+        Tape { dtype, leaves, recording: RefCell::new(recording), shelf, noise: None, draws: Cell::new(0) }
     }
 
     /// The type of the floating-point values.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// The same tape, with noise from a seed for what is random only in training, such as dropout.
+    pub fn with_noise(mut self, seed: u64) -> Tape {
+        self.noise = Some(seed);
+        self
+    }
+
+    /// The seed of the noise, and the number of this draw from it: 0, 1, … as they are asked for. Nothing on a
+    /// tape without noise, which is for evaluation.
+    pub fn noise(&self) -> Option<(u64, u64)> {
+        let seed = self.noise?;
+        Some((seed, self.draws.replace(self.draws.get() + 1)))
     }
 
     /// The leaf of a number that is known to exist.
@@ -301,12 +284,17 @@ impl Tape {
         self.on_top(&recording, node)
     }
 
+    /// Whether the step of a scan is being recorded.
+    pub(crate) fn in_scan(&self) -> bool {
+        self.recording.borrow().top() > 0
+    }
+
     /// The node behind a value.
     pub(crate) fn node(&self, var: Var<'_>) -> Node {
         self.with(var, Node::clone)
     }
 
-    fn with<R>(&self, var: Var<'_>, read: impl FnOnce(&Node) -> R) -> R {
+    pub(crate) fn with<R>(&self, var: Var<'_>, read: impl FnOnce(&Node) -> R) -> R {
         let recording = self.recording.borrow();
         read(recording.frames[frame_of(&recording, var)].node(var.node))
     }
@@ -354,6 +342,14 @@ impl Tape {
     /// How many inputs the program has.
     pub(crate) fn inputs(&self) -> usize {
         self.recording.borrow().inputs()
+    }
+
+    /// The steps of the innermost scan whose step is being recorded; nothing outside of scans.
+    ///
+    /// A step can so make an input of its own that has a row for each row of each step, such as noise, and
+    /// take its part of it by [`Var::at_step`].
+    pub fn packing(&self) -> Option<Packing> {
+        self.recording.borrow().packing().cloned()
     }
 
     /// The name of an input of the program, where it is a leaf.
@@ -420,6 +416,29 @@ impl Tape {
         let next = bring_all(&mut recording, next);
         let node = recording.close_body(&next, self.dtype, origin);
         self.on_top(&recording, node)
+    }
+
+    /// Closes the frame of a body without recording its scan: see [`push_scan`](Tape::push_scan).
+    pub(crate) fn take_body(&self, next: &[Var<'_>]) -> (Arc<Scan>, Vec<NodeId>) {
+        let mut recording = self.recording.borrow_mut();
+        let next = bring_all(&mut recording, next);
+        recording.take_body(&next)
+    }
+
+    /// Records a scan in the frame that is being recorded.
+    #[track_caller]
+    pub(crate) fn push_scan<'t>(&'t self, scan: Arc<Scan>, feeds: &[Var<'t>]) -> Var<'t> {
+        let mut recording = self.recording.borrow_mut();
+        let origin = Tape::here(&recording);
+        let feeds = bring_all(&mut recording, feeds);
+        let node = recording.push_scan(scan, &feeds, self.dtype, origin);
+        self.on_top(&recording, node)
+    }
+
+    /// Makes a state of the body that is being recorded, by its place among the inputs, the rows of a value
+    /// that stays the same.
+    pub(crate) fn hold_state(&self, slot: usize) {
+        self.recording.borrow_mut().hold_state(slot);
     }
 
     /// A value taken out of a scan; the same node however often it is asked for.
@@ -492,76 +511,6 @@ impl Node {
     /// The shape and type of the result.
     pub fn meta(&self) -> Meta<'_> {
         Meta { shape: &self.shape, dtype: self.dtype }
-    }
-}
-
-impl<'t> Var<'t> {
-    /// The tape that the value is on.
-    pub fn tape(self) -> &'t Tape {
-        self.tape
-    }
-
-    /// The extents. Inside a scan, the rows of the step show as `n`.
-    pub fn shape(self) -> Shape {
-        self.tape.with(self, |node| node.shape.clone())
-    }
-
-    /// The extent of one axis.
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[track_caller]
-    pub fn dim(self, axis: usize) -> Dim {
-        let shape = self.shape();
-        assert!(axis < shape.rank(), "there is no axis {axis} in {shape}");
-        shape.dim(axis)
-    }
-
-    /// The element type.
-    pub fn dtype(self) -> DType {
-        self.tape.with(self, |node| node.dtype)
-    }
-
-    /// The place of the value in its program.
-    pub fn id(self) -> NodeId {
-        self.node
-    }
-
-    /// The value, computed now by the interpreter.
-    ///
-    /// # Panics
-    /// Inside a scan, where nothing has a value yet; and if the program cannot be evaluated, as with
-    /// an index outside a table.
-    #[track_caller]
-    pub fn value(self) -> Tensor {
-        match interpret(&[self]) {
-            Ok(mut values) => values.remove(0),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Inside a scan, the rows of a value (N, …) that belong to the sequences still running: what
-    /// gives every step of a sequence the same row to look at, such as a memory to attend to.
-    ///
-    /// # Panics
-    /// Outside a scan, or if the leading axis is not the sequences of the scan.
-    #[track_caller]
-    pub fn rows(self) -> Var<'t> {
-        let inside = self.tape.recording.borrow().top() > 0;
-        assert!(inside, "rows() is for the step of a scan");
-        self.tape.feed(self, Role::Rows).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    #[track_caller]
-    pub(crate) fn apply(self, op: impl Into<Op>) -> Var<'t> {
-        self.tape.push(op, &[self])
-    }
-}
-
-impl fmt::Debug for Var<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let node = self.tape.node(*self);
-        write!(f, "%{}: {}{} = {}", self.node.0, node.dtype.name(), node.shape, node.op.name())
     }
 }
 

@@ -439,6 +439,21 @@ impl Recording {
 
     /// Closes the frame of a body and records its scan, of values of type `dtype`, in the frame around it.
     pub fn close_body(&mut self, next: &[NodeId], dtype: DType, origin: Origin) -> NodeId {
+        let (scan, frame) = self.finish_body(next);
+        let node = self.push_scan(scan, &frame.feeds, dtype, origin);
+        self.reuse(frame);
+        node
+    }
+
+    /// Closes the frame of a body: its scan, which is not recorded yet, and what feeds it.
+    pub fn take_body(&mut self, next: &[NodeId]) -> (Arc<Scan>, Vec<NodeId>) {
+        let (scan, mut frame) = self.finish_body(next);
+        let feeds = std::mem::take(&mut frame.feeds);
+        self.reuse(frame);
+        (scan, feeds)
+    }
+
+    fn finish_body(&mut self, next: &[NodeId]) -> (Arc<Scan>, Frame) {
         let mut frame = self.frames.pop().expect("the frame of the body");
         let Looping { packing, rows, reverse, recompute } =
             frame.looping.take().expect("a body belongs to a scan");
@@ -457,14 +472,34 @@ impl Recording {
                 Arc::new(Scan { body, roles, next, packing, rows, reverse, recompute })
             }
         };
-        let (index, op) = (self.top(), Op::Scan(Arc::clone(&scan)));
-        let node = self
-            .push(index, op, &frame.feeds, origin, |_, _| Ok((Shape::scalar(), dtype)))
-            .unwrap_or_else(|error| panic!("{error}"));
-        self.relocate_body(index, node, scan);
+        (scan, frame)
+    }
+
+    fn reuse(&mut self, mut frame: Frame) {
         frame.clear();
         self.spare.push(frame);
+    }
+
+    /// Records a scan in the present frame.
+    pub fn push_scan(&mut self, scan: Arc<Scan>, feeds: &[NodeId], dtype: DType, origin: Origin) -> NodeId {
+        let (index, op) = (self.top(), Op::Scan(Arc::clone(&scan)));
+        let node = self
+            .push(index, op, feeds, origin, |_, _| Ok((Shape::scalar(), dtype)))
+            .unwrap_or_else(|error| panic!("{error}"));
+        self.relocate_body(index, node, scan);
         node
+    }
+
+    /// The steps of the scan whose body is being recorded.
+    pub fn packing(&self) -> Option<&Packing> {
+        Some(&self.frames.last()?.looping.as_ref()?.packing)
+    }
+
+    /// Makes a state of the body that is being recorded, by its place among the inputs, the rows of a value
+    /// that stays the same.
+    pub fn hold_state(&mut self, slot: usize) {
+        let top = self.top();
+        self.frames[top].roles[slot] = Role::Rows;
     }
 
     /// Sees to it that a scan taken from a trail has the lines of the body that was just recorded.

@@ -13,9 +13,9 @@ use crate::error::ShapeError;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Part;
 use crate::packing::Packing;
-use crate::record::{Var, Vars};
 use crate::segments::{ScanOptions, scan_with};
 use crate::shape::{Dim, Shape};
+use crate::var::{Var, Vars};
 
 /// A recorded loop.
 #[derive(Clone, Debug)]
@@ -174,6 +174,10 @@ pub trait Bundle<'t>: Clone {
 
     /// The same structure around other values, taken in the same order.
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self;
+
+    /// The structure whose first value is `first` and whose others are zeros of its shape; of a structure of
+    /// any length, one element.
+    fn starting(first: Var<'t>) -> Self;
 }
 
 impl<'t> Bundle<'t> for Var<'t> {
@@ -183,6 +187,24 @@ impl<'t> Bundle<'t> for Var<'t> {
 
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
         from.next().expect("as many values as were flattened")
+    }
+
+    fn starting(first: Var<'t>) -> Self {
+        first
+    }
+}
+
+impl<'t> Bundle<'t> for Vars<'t> {
+    fn flatten(&self, to: &mut Vars<'t>) {
+        to.extend_from_slice(self);
+    }
+
+    fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
+        from.take(self.len()).collect()
+    }
+
+    fn starting(first: Var<'t>) -> Self {
+        std::iter::once(first).collect()
     }
 }
 
@@ -194,6 +216,10 @@ impl<'t, B: Bundle<'t>> Bundle<'t> for Vec<B> {
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
         self.iter().map(|part| part.rebuild(from)).collect()
     }
+
+    fn starting(first: Var<'t>) -> Self {
+        vec![B::starting(first)]
+    }
 }
 
 impl<'t, B: Bundle<'t>, const N: usize> Bundle<'t> for [B; N] {
@@ -204,6 +230,10 @@ impl<'t, B: Bundle<'t>, const N: usize> Bundle<'t> for [B; N] {
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
         std::array::from_fn(|index| self[index].rebuild(from))
     }
+
+    fn starting(first: Var<'t>) -> Self {
+        std::array::from_fn(|index| B::starting(if index == 0 { first } else { first.zeros_like() }))
+    }
 }
 
 /// No values at all, for a step without inputs or without outputs.
@@ -211,6 +241,8 @@ impl<'t> Bundle<'t> for () {
     fn flatten(&self, _: &mut Vars<'t>) {}
 
     fn rebuild(&self, _: &mut impl Iterator<Item = Var<'t>>) -> Self {}
+
+    fn starting(_: Var<'t>) -> Self {}
 }
 
 macro_rules! tuple {
@@ -222,6 +254,10 @@ macro_rules! tuple {
 
             fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self {
                 ($(self.$index.rebuild(from),)*)
+            }
+
+            fn starting(first: Var<'t>) -> Self {
+                ($($name::starting(if $index == 0 { first } else { first.zeros_like() }),)*)
             }
         }
     };
@@ -254,6 +290,13 @@ macro_rules! bundle {
 
             fn rebuild(&self, from: &mut impl Iterator<Item = $crate::Var<'t>>) -> Self {
                 $name { $($field: $crate::Bundle::rebuild(&self.$field, from)),+ }
+            }
+
+            fn starting(first: $crate::Var<'t>) -> Self {
+                let mut value = Some(first);
+                $name {
+                    $($field: $crate::Bundle::starting(value.take().unwrap_or_else(|| first.zeros_like()))),+
+                }
             }
         }
     };

@@ -12,16 +12,18 @@
 //! gradient of a recomputed gradient needs is kept.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
 use crate::error::ShapeError;
-use crate::graph::{Node, NodeId};
-use crate::ops::{Op, Part, concat};
+use crate::graph::NodeId;
+use crate::ops::{Part, concat};
 use crate::packing::Packing;
-use crate::record::{Tape, Var, Vars};
+use crate::record::Tape;
 use crate::scan::{Bundle, Role, Scan};
 use crate::shape::{Dim, Shape};
+use crate::var::{Var, Vars};
 
 /// Segments of time of a scan.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -114,23 +116,12 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
         panic!("scan needs a state or a sequence");
     };
     let tape = first.tape();
-    let cuts = options.cuts(packing.steps());
-    let rows_of = |cut: &Range<usize>| -> Vars<'t> {
-        let whole = cuts.len() == 1;
-        sequences.iter().map(|rows| if whole { *rows } else { steps_of(*rows, packing, cut) }).collect()
-    };
-
-    // The first segment records the step.
-    let fed_rows = rows_of(&cuts[0]);
     let recompute = options.segments.is_some_and(|segments| segments.recompute);
-    tape.open_body(&packing.segment(cuts[0].clone()), options.reverse, recompute);
-    let feed = |vars: &[Var<'t>], role| -> Vars<'t> {
-        vars.iter().map(|var| tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}"))).collect()
-    };
-    let states = feed(&initial, Role::State);
+    tape.open_body(packing, options.reverse, recompute);
+    let states = feed(tape, &initial, Role::State);
     let (next, outputs) = step(
         state.rebuild(&mut states.iter().copied()),
-        inputs.rebuild(&mut feed(&fed_rows, Role::Sequence).into_iter()),
+        inputs.rebuild(&mut feed(tape, &sequences, Role::Sequence).into_iter()),
     );
     let next_vars = flat(&next);
     for (before, after) in states.iter().zip(&next_vars) {
@@ -140,35 +131,61 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
             panic!("{}", ShapeError::new("scan", &shapes, reason));
         }
     }
-    let places: SmallVec<[NodeId; 4]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
-    let scan = tape.close_body(&next_vars);
-    let taken = |scan: Var<'t>| Taken::from(scan, next_vars.len(), &places);
-    let mut segments: SmallVec<[Taken<'t>; 1]> = smallvec![taken(scan)];
-
-    // The others run it from where the one before them has ended.
-    for cut in &cuts[1..] {
-        let mut states = segments[segments.len() - 1].finals.clone();
-        if options.segments.is_some_and(|segments| segments.truncate) {
-            states = states.into_iter().map(Var::detach).collect();
-        }
-        let replaced = Replaced { states: &states, before: &fed_rows, rows: &rows_of(cut) };
-        segments.push(taken(record_again(scan, packing.segment(cut.clone()), &replaced)));
-    }
-
-    let finals = segments[segments.len() - 1].finals.clone();
-    let joined = |output: usize| {
-        if let [whole] = &segments[..] {
-            return whole.stacked[output];
-        }
-        let mut parts: SmallVec<[(Var<'t>, usize); 1]> =
-            segments.iter().zip(&cuts).map(|(segment, cut)| (segment.stacked[output], cut.len())).collect();
-        if options.reverse {
-            parts.reverse();
-        }
-        join_steps(&parts, packing)
+    // What a step hands on as it got it, such as a memory to attend to, is not carried at all.
+    let held: SmallVec<[bool; 16]> =
+        states.iter().zip(&next_vars).map(|(before, after)| before.id() == tape.place(*after)).collect();
+    (0..held.len()).filter(|state| held[*state]).for_each(|state| tape.hold_state(state));
+    let carried = |vars: &[Var<'t>]| -> Vars<'t> {
+        vars.iter().zip(&held).filter(|(_, held)| !**held).map(|(var, _)| *var).collect()
     };
-    let stacked: Vars<'t> = (0..places.len()).map(joined).collect();
+    let next_carried = carried(&next_vars);
+    let places: SmallVec<[NodeId; 4]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+
+    let cuts = options.cuts(packing.steps());
+    let (finals, stacked) = if let [_] = &cuts[..] {
+        let taken = Taken::from(tape.close_body(&next_carried), next_carried.len(), &places);
+        (taken.finals, taken.stacked)
+    } else {
+        let body = Body::new(tape, &next_carried, packing);
+        let truncate = options.segments.is_some_and(|segments| segments.truncate);
+        // Each segment runs the body from where the one before it has ended.
+        let mut finals = carried(&initial);
+        let mut stacked: SmallVec<[Vars<'t>; 8]> = SmallVec::new();
+        for (number, cut) in cuts.iter().enumerate() {
+            if truncate && number > 0 {
+                finals = finals.into_iter().map(Var::detach).collect();
+            }
+            let taken = Taken::from(body.record(&finals, cut), finals.len(), &places);
+            finals = taken.finals;
+            stacked.push(taken.stacked);
+        }
+        let joined = |output: usize| {
+            let parts = stacked.iter().zip(&cuts).map(|(segment, cut)| (segment[output], cut.len()));
+            let mut parts: SmallVec<[(Var<'t>, usize); 8]> = parts.collect();
+            if options.reverse {
+                parts.reverse();
+            }
+            join_steps(&parts, packing)
+        };
+        (finals, (0..places.len()).map(joined).collect())
+    };
+    let mut finals = finals.into_iter();
+    let finals: Vars<'t> = initial
+        .iter()
+        .zip(&held)
+        .map(|(initial, held)| if *held { *initial } else { finals.next().expect("a state that is carried") })
+        .collect();
     (next.rebuild(&mut finals.into_iter()), outputs.rebuild(&mut stacked.into_iter()))
+}
+
+/// Values from around a scan as inputs of its body.
+#[track_caller]
+fn feed<'t>(tape: &'t Tape, vars: &[Var<'t>], role: Role) -> Vars<'t> {
+    let mut fed = Vars::new();
+    for var in vars {
+        fed.push(tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}")));
+    }
+    fed
 }
 
 /// What is taken out of the scan of a segment.
@@ -188,33 +205,34 @@ impl<'t> Taken<'t> {
     }
 }
 
-/// What a further segment is fed in place of what the first one was.
-struct Replaced<'a, 't> {
-    states: &'a [Var<'t>],
-    /// The sequences of the first segment.
-    before: &'a [Var<'t>],
-    /// Those of this one.
-    rows: &'a [Var<'t>],
+/// A recorded step whose loop is cut into segments.
+struct Body<'a, 't> {
+    tape: &'t Tape,
+    whole: Arc<Scan>,
+    feeds: Vars<'t>,
+    packing: &'a Packing,
 }
 
-/// Records a scan with the body of another, over other steps.
-fn record_again<'t>(scan: Var<'t>, packing: Packing, replaced: &Replaced<'_, 't>) -> Var<'t> {
-    let tape: &Tape = scan.tape();
-    let node = tape.node(scan);
-    let Op::Scan(first) = &node.op else { unreachable!("a closed body is a scan") };
-    let before: SmallVec<[NodeId; 16]> = replaced.before.iter().map(|rows| tape.place(*rows)).collect();
-    let mut states = replaced.states.iter();
-    let feed = |(role, input): (&Role, &NodeId)| match role {
-        Role::State => *states.next().expect("as many states as the first segment has"),
-        Role::Sequence => {
-            let number = before.iter().position(|rows| rows == input).expect("a sequence of the scan");
-            replaced.rows[number]
-        }
-        Role::Rows | Role::Constant => tape.at(*input),
-    };
-    let inputs: Vars<'t> = first.roles.iter().zip(&node.inputs).map(feed).collect();
-    let again = Scan { packing, ..Scan::clone(first) };
-    tape.replay(&Node { op: Op::Scan(again.into()), ..node.clone() }, &inputs)
+impl<'a, 't> Body<'a, 't> {
+    fn new(tape: &'t Tape, next: &[Var<'t>], packing: &'a Packing) -> Body<'a, 't> {
+        let (whole, feeds) = tape.take_body(next);
+        let feeds = feeds.into_iter().map(|feed| tape.at(feed)).collect();
+        Body { tape, whole, feeds, packing }
+    }
+
+    /// Records the scan over some steps, from these states.
+    #[track_caller]
+    fn record(&self, states: &[Var<'t>], steps: &Range<usize>) -> Var<'t> {
+        let mut states = states.iter();
+        let feed = |(role, feed): (&Role, &Var<'t>)| match role {
+            Role::State => *states.next().expect("as many states as the body has"),
+            Role::Sequence => steps_of(*feed, self.packing, steps),
+            Role::Rows | Role::Constant => *feed,
+        };
+        let feeds: Vars<'t> = self.whole.roles.iter().zip(&self.feeds).map(feed).collect();
+        let segment = Scan { packing: self.packing.segment(steps.clone()), ..Scan::clone(&self.whole) };
+        self.tape.push_scan(segment.into(), &feeds)
+    }
 }
 
 /// The rows of some steps of a packed sequence.

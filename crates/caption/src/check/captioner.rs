@@ -1,6 +1,6 @@
 //! The whole captioner: its loss and the gradients of all eight parameters.
 
-use nn::{Layout, Params};
+use nn::{AnyCell, Layout, Lstm, Params, VanillaRnn};
 use rand::RngExt;
 use tape::{RunError, Tape, Tensor, Var};
 
@@ -8,7 +8,7 @@ use super::formula::{Bench, Formula, Number};
 use crate::data::NULL;
 use crate::data::batch::Batch;
 use crate::handwritten::{Captioning, CaptioningSizes, Cell, PerParameter, Witness};
-use crate::model::{AnyCell, Captioner, CellKind, Input, ModelSettings};
+use crate::model::{Captioner, Input, ModelSettings};
 
 pub(super) fn compare(bench: &mut Bench<'_>) -> Result<(), RunError> {
     for cell in [Cell::Rnn, Cell::Lstm] {
@@ -84,19 +84,21 @@ impl Formula for CaptioningFormula {
 
     fn declare(&self, params: &mut Params) -> Captioner<AnyCell> {
         let CaptioningSizes { d, w, h, v, .. } = self.sizes;
-        let cell = match self.cell {
-            Cell::Rnn => CellKind::Rnn,
-            Cell::Lstm => CellKind::Lstm,
-        };
         let settings = ModelSettings {
             input: Input::Features { width: d },
-            cell,
+            cell: String::new(),
             embedding: w,
             hidden: h,
             vocabulary: v,
             picture_at_every_step: false,
         };
-        Captioner::new(params, &settings)
+        Captioner::with_cell(params, &settings, |params| {
+            let scope = params.scope("rnn");
+            match self.cell {
+                Cell::Rnn => AnyCell::new(VanillaRnn::new(scope, w, h)),
+                Cell::Lstm => AnyCell::new(Lstm::new(scope, w, h)),
+            }
+        })
     }
 
     fn record<'t>(

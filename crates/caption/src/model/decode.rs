@@ -83,7 +83,8 @@ impl<C: Cell> Captioner<C> {
             input = input + tape.input(seen.clone());
         }
         // Any state of the cell says how its parts are put together.
-        let form = self.cell.start(zero_state(&tape, words.dim(0).at(0), self.cell.hidden()));
+        let hidden = params[self.project.b].shape().len();
+        let form = self.cell.start(zero_state(&tape, words.dim(0).at(0), hidden));
         let state = form.rebuild(&mut parts.iter().copied());
         let (state, output) = self.cell.step(state, input);
         let wanted: Vec<Var<'_>> =

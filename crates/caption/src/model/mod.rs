@@ -12,32 +12,31 @@
 //! With given features, the picture shown only by h0 and the vanilla RNN or LSTM, this is the
 //! `CaptioningRNN` of CS231n's third assignment.
 
-pub mod cells;
 mod decode;
 mod vision;
 
-pub use cells::{AnyCell, CellKind};
 pub use vision::Vision;
 
 use std::fmt;
 
 use nn::{
-    Affine, Cell, Embedding, Layout, Param, Params, Sequence, TemporalAffine, TemporalSoftmax, init,
-    temporal_softmax, unroll,
+    Affine, AnyCell, Cell, Embedding, Layout, NamedCell, Param, Params, Sequence, TemporalAffine,
+    TemporalSoftmax, cells, init, output_width, temporal_softmax, unroll,
 };
 use serde::{Deserialize, Serialize};
 use tape::{Tape, Var};
 
 use crate::data::batch::Batch;
 use crate::data::{Pictures, Split};
+use crate::error::Error;
 
 /// What decides the shape of a captioner; saved beside its weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSettings {
     /// What the network sees.
     pub input: Input,
-    /// The recurrent cell.
-    pub cell: CellKind,
+    /// The name of the recurrent cell: one of [`nn::cells`], or a user's.
+    pub cell: String,
     /// Width of a word's vector, W.
     pub embedding: usize,
     /// Width of the hidden state, H.
@@ -46,6 +45,19 @@ pub struct ModelSettings {
     pub vocabulary: usize,
     /// Whether the picture is shown at every step; else only by the first hidden state.
     pub picture_at_every_step: bool,
+}
+
+impl ModelSettings {
+    /// The cell of [`nn::cells`] that the settings name.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn named_cell(&self) -> Result<NamedCell, Error> {
+        cells::named(&self.cell).ok_or_else(|| {
+            let known: Vec<String> = cells::all().into_iter().map(|cell| cell.name).collect();
+            Error::Mismatch(format!("there is no cell `{}`; there are {}", self.cell, known.join(", ")))
+        })
+    }
 }
 
 /// What the network sees of a picture.
@@ -103,15 +115,13 @@ pub struct Captioner<C> {
 }
 
 impl Captioner<AnyCell> {
-    /// Declares a captioner with one of the built-in cells.
+    /// Declares a captioner around a cell that is chosen by name.
     ///
     /// # Panics
     /// If the store has parameters of the same names already.
-    pub fn new(params: &mut Params, settings: &ModelSettings) -> Self {
+    pub fn new(params: &mut Params, settings: &ModelSettings, cell: &NamedCell) -> Self {
         let (inputs, hidden) = (settings.embedding, settings.hidden);
-        Captioner::with_cell(params, settings, |params| {
-            AnyCell::new(settings.cell, params.scope("rnn"), inputs, hidden)
-        })
+        Captioner::with_cell(params, settings, |params| cell.declare(params.scope("rnn"), inputs, hidden))
     }
 }
 
@@ -127,16 +137,15 @@ impl<C: Cell> Captioner<C> {
     ) -> Self {
         let vision = Vision::new(params, settings.input);
         let (features, words) = (vision.features(), settings.vocabulary);
-        Captioner {
-            vision,
-            embed: Embedding::new(params.scope("embed"), words, settings.embedding),
-            project: Affine::new(params.scope("project"), features, settings.hidden),
-            look: settings
-                .picture_at_every_step
-                .then(|| params.scope("look").weight("w", [features, settings.embedding], init::fan_in())),
-            cell: cell(params),
-            scores: TemporalAffine::new(params.scope("scores"), settings.hidden, words),
-        }
+        let embed = Embedding::new(params.scope("embed"), words, settings.embedding);
+        let project = Affine::new(params.scope("project"), features, settings.hidden);
+        let look = settings
+            .picture_at_every_step
+            .then(|| params.scope("look").weight("w", [features, settings.embedding], init::fan_in()));
+        let cell = cell(params);
+        let outputs = output_width(params, &cell, settings.embedding, settings.hidden);
+        let scores = TemporalAffine::new(params.scope("scores"), outputs, words);
+        Captioner { vision, project, embed, look, cell, scores }
     }
 
     /// The loss of a batch; nothing is computed for padding.

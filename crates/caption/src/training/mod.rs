@@ -10,7 +10,7 @@ pub use recipe::{AnySampler, Draw, Recipe, Schedule};
 pub use saved::{Model, SavedState};
 
 use lab::progress::Step;
-use nn::{Adam, Params, Trainer};
+use nn::{Adam, AnyCell, NamedCell, Params, Trainer};
 use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
@@ -18,7 +18,7 @@ use crate::data::sampler::Sampler;
 use crate::data::{Captions, NULL, Split, Vocabulary};
 use crate::error::Error;
 use crate::evaluate::losses;
-use crate::model::{AnyCell, Captioner, ModelSettings};
+use crate::model::{Captioner, ModelSettings};
 
 /// A captioner in training.
 #[derive(Debug)]
@@ -58,14 +58,33 @@ pub struct StepLosses {
 
 impl Training {
     /// A training from the beginning, on a split with so many captions.
+    ///
+    /// # Errors
+    /// If there is no cell of the name in the settings, or the recipe does not fit the captions.
     pub fn new(
         settings: ModelSettings,
         recipe: Recipe,
         vocabulary: Vocabulary,
         captions: usize,
     ) -> Result<Training, Error> {
+        let cell = settings.named_cell()?;
+        Training::with_cell(settings, recipe, vocabulary, captions, &cell)
+    }
+
+    /// The same with any cell; the settings take its name.
+    ///
+    /// # Errors
+    /// If the recipe does not fit the captions.
+    pub fn with_cell(
+        settings: ModelSettings,
+        recipe: Recipe,
+        vocabulary: Vocabulary,
+        captions: usize,
+        cell: &NamedCell,
+    ) -> Result<Training, Error> {
+        let settings = ModelSettings { cell: cell.name.clone(), ..settings };
         let mut params = Params::seeded(DType::F32, recipe.seed);
-        let model = Captioner::new(&mut params, &settings);
+        let model = Captioner::new(&mut params, &settings, cell);
         let mut trainer = Trainer::new(&mut params, Adam::new(recipe.learning_rate));
         trainer.clip = recipe.clip;
         let sampler = recipe.sampler(captions)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use lab::checkpoint::Checkpoint;
 use lab::files::FileError;
 use lab::tensors::{NamedTensor, TensorData, Values};
-use nn::{Params, Role};
+use nn::{AnyCell, NamedCell, Params, Role};
 use serde::{Deserialize, Serialize};
 use tape::tensor::Slice;
 use tape::{DType, Engine, Tensor};
@@ -13,7 +13,7 @@ use tape::{DType, Engine, Tensor};
 use super::{AnySampler, Recipe, Training};
 use crate::data::Vocabulary;
 use crate::error::Error;
-use crate::model::{AnyCell, Captioner, ModelSettings};
+use crate::model::{Captioner, ModelSettings};
 
 /// What stands beside the tensors of a checkpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Training {
             },
         });
         let state = SavedState {
-            settings: self.settings,
+            settings: self.settings.clone(),
             recipe: self.recipe,
             step: self.step,
             sampler: self.sampler.clone(),
@@ -75,11 +75,23 @@ impl Training {
     /// # Errors
     /// If a tensor is missing or has another shape than the model's; the message names the file.
     pub fn resumed(checkpoint: &Checkpoint<SavedState>) -> Result<Training, Error> {
+        Training::resumed_with_cell(checkpoint, &checkpoint.state.settings.named_cell()?)
+    }
+
+    /// The same with the cell that the training was begun with.
+    ///
+    /// # Errors
+    /// As for [`Training::resumed`], as when it is another cell.
+    pub fn resumed_with_cell(
+        checkpoint: &Checkpoint<SavedState>,
+        cell: &NamedCell,
+    ) -> Result<Training, Error> {
         let SavedState { settings, recipe, step, sampler, best, words } = checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let captions = crate::data::sampler::Sampler::captions(&sampler);
-        let mut training = Training::new(settings, recipe, vocabulary, captions)?;
+        let mut training = Training::with_cell(settings, recipe, vocabulary, captions, cell)?;
         fill(&mut training.params, checkpoint, |_| true)?;
+        training.trainer.steps = step;
         Ok(Training { step, sampler, best, ..training })
     }
 }
@@ -98,10 +110,18 @@ impl Model {
     /// # Errors
     /// If its tensors do not fit the model that it describes.
     pub fn from_checkpoint(checkpoint: &Checkpoint<SavedState>) -> Result<Model, Error> {
+        Model::with_cell(checkpoint, &checkpoint.state.settings.named_cell()?)
+    }
+
+    /// The same with the cell that the model was trained with.
+    ///
+    /// # Errors
+    /// As for [`Model::from_checkpoint`].
+    pub fn with_cell(checkpoint: &Checkpoint<SavedState>, cell: &NamedCell) -> Result<Model, Error> {
         let SavedState { settings, recipe, words, .. } = checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let mut params = Params::seeded(DType::F32, recipe.seed);
-        let captioner = Captioner::new(&mut params, &settings);
+        let captioner = Captioner::new(&mut params, &settings, cell);
         fill(&mut params, checkpoint, |role| role != Role::Slot)?;
         Ok(Model { settings, vocabulary, params, captioner, engine: Engine::new() })
     }

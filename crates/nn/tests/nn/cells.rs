@@ -189,11 +189,11 @@ fn a_sequence_is_its_steps() {
     let cell = Lstm::new(params.scope("lstm"), 2, 3);
     let x = input(&mut params, "x", &[2, 4, 2]);
     let unrolled = compute(&params, |tape| {
-        let h0 = zero_state(tape, 2, cell.hidden());
+        let h0 = zero_state(tape, 2, 3);
         unroll(&cell, &Sequence::pack(x.on(tape), &Layout::full(2, 4)), h0).0.to_padded()
     });
     let stepped = compute(&params, |tape| {
-        let mut state = cell.start(zero_state(tape, 2, cell.hidden()));
+        let mut state = cell.start(zero_state(tape, 2, 3));
         let outputs: Vec<_> = (0..4)
             .map(|t| {
                 let (next, h) = cell.step(state, x.on(tape).slice(1, t..t + 1).reshape([2, 2]));
@@ -207,13 +207,13 @@ fn a_sequence_is_its_steps() {
 }
 
 #[test]
-#[should_panic(expected = "a first hidden state of [2, 4]: there are 2 sequences and 3 hidden units")]
-fn a_hidden_state_of_another_width_is_refused() {
+#[should_panic(expected = "a value of [3, 3] for 2 sequences")]
+fn a_state_with_another_number_of_rows_is_refused() {
     let mut params = Params::new(DType::F64);
     let cell = VanillaRnn::new(params.scope("rnn"), 2, 3);
     let tape = params.tape();
     let x = Sequence::pack(tape.number(0.0).expand([2, 1, 2]), &Layout::full(2, 1));
-    unroll(&cell, &x, zero_state(&tape, 2, 4));
+    unroll(&cell, &x, zero_state(&tape, 3, 3));
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn rows_are_sorted_and_restored() {
     assert_eq!(layout.restore(sorted).value().to_f64(), [0.0, 1.0, 2.0, 3.0, 4.0]);
     assert_eq!(layout.pack(&(0..20).collect::<Vec<_>>()), [4, 12, 16, 0, 5, 13, 17, 6, 14, 7, 15]);
     // Sequences that come sorted are used as they are.
-    assert_eq!(Layout::new(4, &[4, 4, 1]).sort(rows).id(), rows.id());
+    let three = rows.slice(0, 0..3);
+    assert_eq!(Layout::new(4, &[4, 4, 1]).sort(three).id(), three.id());
 }
 
 #[test]

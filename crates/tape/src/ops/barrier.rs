@@ -10,9 +10,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The operand, to be treated as another value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -11,9 +11,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::{Operand, Var};
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::{Operand, Var};
 
 macro_rules! table {
     ($($(#[$doc:meta])* $form:ident $name:ident $label:ident, |$x:ident, $y:ident| $value:expr,

@@ -5,9 +5,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The operands one after another along an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -14,9 +14,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::{Operand, Var};
 
 /// From scores (…, V) and indices (…) the cross entropy of each row: (…).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

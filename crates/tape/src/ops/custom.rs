@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// A user's operation. Two with the same name and attributes are taken to compute the same.
 #[derive(Clone)]

@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::{Operand, Var};
 
 /// The product of the last two axes; axes before them are equal and each makes a product of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

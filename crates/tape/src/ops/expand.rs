@@ -7,9 +7,9 @@ use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The operand repeated to a wider shape by the rules of broadcasting.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -9,9 +9,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::{Operand, Var};
 
 /// Rows of a table (R, …) at indices of any shape (…): the index's shape followed by the row's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The logarithm of the softmax of each row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -9,9 +9,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The largest element along axes, which are then gone. NaN wherever one takes part.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -62,11 +62,11 @@ use crate::dtype::{DType, Element};
 use crate::error::ShapeError;
 use crate::fused::Fused;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::scan::Scan;
 use crate::shape::{Dim, Shape};
 use crate::tensor::SliceMut;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The shape and type of an operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

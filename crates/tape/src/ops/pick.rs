@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::{Operand, Var};
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::{Operand, Var};
 
 /// From rows (…, K) and indices (…) the element of each row that its index names: (…).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -6,9 +6,9 @@ use super::{Gradients, Io, Kind, Meta, Op, Parse, Rule};
 use crate::dtype::DType;
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The operand's elements under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -90,8 +90,9 @@ mod tests {
     use crate::grad::try_grad;
     use crate::interpret::interpret;
     use crate::program::Program;
-    use crate::record::{Tape, Var};
+    use crate::record::Tape;
     use crate::text::parse;
+    use crate::var::Var;
 
     fn each_sample(test: impl Fn(&str, &Sample)) {
         for sample in all() {

@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The entries `start .. start + len` of an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -7,9 +7,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The softmax of each row, computed after taking the row's largest score off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -8,9 +8,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::{Dim, Shape};
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// A set of axes, of the first 32.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -7,9 +7,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule};
 use crate::dtype::{DType, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The axes in another order: axis `i` of the result is axis `order[i]` of the operand.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

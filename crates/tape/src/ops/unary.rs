@@ -10,9 +10,9 @@ use super::{Gradients, Io, Kind, Meta, Parse, Rule, common_real};
 use crate::dtype::{DType, Real, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
-use crate::record::Var;
 use crate::shape::Shape;
 use crate::text::{Line, Parsed};
+use crate::var::Var;
 
 /// The gradient of a function that is flat wherever it has a slope: none flows.
 pub(super) struct Flat;

@@ -6,9 +6,10 @@ use crate::graph::{Graph, Node, NodeId, Scopes};
 use crate::ops::Op;
 use crate::packing::Packing;
 use crate::program::Program;
-use crate::record::{Tape, Var};
+use crate::record::Tape;
 use crate::scan::Scan;
 use crate::shape::Dim;
+use crate::var::Var;
 
 /// A program with what is to be shown beside it: as text by [`Display`](fmt::Display), as a drawing by
 /// [`graphviz`](Listing::graphviz).

@@ -8,6 +8,7 @@ use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
 use caption::training::Model;
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,13 @@ pub enum Part {
     Val,
     /// Held back to the end.
     Test,
+}
+
+/// The names of the cells that a captioner can have.
+pub fn cell_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        nn::cells::all().into_iter().map(|cell| PossibleValue::new(cell.name).help(cell.about)),
+    )
 }
 
 impl DataChoice {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use caption::error::Error;
 use caption::evaluate::{LONGEST, Scores, describe_all, score, score_scenes};
-use caption::model::{CellKind, Input, ModelSettings};
+use caption::model::{Input, ModelSettings};
 use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
 use clap::Args;
 use lab::checkpoint;
@@ -15,7 +15,7 @@ use lab::run_dir::RunDir;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::runs::{BEST, DataChoice, Loaded};
+use crate::runs::{BEST, DataChoice, Loaded, cell_names};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
@@ -31,9 +31,9 @@ pub struct Train {
     /// The folder for metrics, checkpoints and the best model.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// The recurrent cell.
-    #[arg(long, value_enum, default_value_t = CellKind::Rnn)]
-    cell: CellKind,
+    /// The recurrent cell, such as rnn, lstm or gru.
+    #[arg(long, value_parser = cell_names(), default_value = "rnn")]
+    cell: String,
     /// Width of the hidden state.
     #[arg(long, default_value_t = 512)]
     hidden: usize,
@@ -100,7 +100,7 @@ impl Train {
         let checkpoints = run.checkpoints();
         let mut training = match checkpoints.latest::<SavedState>()? {
             None => Training::new(
-                config.model,
+                config.model.clone(),
                 config.recipe,
                 loaded.data.vocabulary.clone(),
                 train.captions.len(),
@@ -160,7 +160,7 @@ impl Train {
         let captions = loaded.data.train.captions.len();
         let model = ModelSettings {
             input: Input::of(&loaded.data.train),
-            cell: self.cell,
+            cell: self.cell.clone(),
             embedding: self.embedding,
             hidden: self.hidden,
             vocabulary: loaded.data.vocabulary.len(),

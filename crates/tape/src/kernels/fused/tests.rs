@@ -11,9 +11,10 @@ use crate::kernels::Threads;
 use crate::kernels::arena::{ALIGNMENT, Arena};
 use crate::passes::fuse;
 use crate::program::Program;
-use crate::record::{Tape, Var};
+use crate::record::Tape;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::var::Var;
 
 use crate::ops::{Op, Part};
 

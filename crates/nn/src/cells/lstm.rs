@@ -24,7 +24,6 @@ pub struct Lstm {
     pub wh: Param,
     /// The biases, (4H).
     pub b: Param,
-    hidden: usize,
 }
 
 /// What an [`Lstm`] carries from step to step.
@@ -46,21 +45,12 @@ impl Lstm {
             wx: scope.weight("wx", [inputs, 4 * hidden], init::fan_in()),
             wh: scope.weight("wh", [hidden, 4 * hidden], init::fan_in()),
             b: scope.weight("b", [4 * hidden], init::zeros()),
-            hidden,
         }
     }
 }
 
 impl Cell for Lstm {
     type State<'t> = LstmState<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> LstmState<'t> {
-        LstmState { h: h0, c: h0.zeros_like() }
-    }
 
     fn step<'t>(&self, state: LstmState<'t>, x: Var<'t>) -> (LstmState<'t>, Var<'t>) {
         let LstmState { h, c } = state;

@@ -31,7 +31,6 @@ pub struct GruResetBefore {
     pub whn: Param,
     /// The biases, (3H): r, z, n.
     pub b: Param,
-    hidden: usize,
 }
 
 impl GruResetBefore {
@@ -43,21 +42,12 @@ impl GruResetBefore {
             wh: scope.weight("wh", [hidden, 2 * hidden], init::fan_in()),
             whn: scope.weight("whn", [hidden, hidden], init::fan_in()),
             b: scope.weight("b", [3 * hidden], init::zeros()),
-            hidden,
         }
     }
 }
 
 impl Cell for GruResetBefore {
     type State<'t> = Var<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
 
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let [xr, xz, xn] = (x.dot(self.wx) + self.b).split();
@@ -80,7 +70,6 @@ pub struct GruResetAfter {
     pub b: Param,
     /// The bias that is reset with the product, (H).
     pub chn: Param,
-    hidden: usize,
 }
 
 impl GruResetAfter {
@@ -92,21 +81,12 @@ impl GruResetAfter {
             wh: scope.weight("wh", [hidden, 3 * hidden], init::fan_in()),
             b: scope.weight("b", [3 * hidden], init::zeros()),
             chn: scope.weight("chn", [hidden], init::zeros()),
-            hidden,
         }
     }
 }
 
 impl Cell for GruResetAfter {
     type State<'t> = Var<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
 
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let [xr, xz, xn] = (x.dot(self.wx) + self.b).split();

@@ -20,7 +20,6 @@ pub struct VanillaRnn {
     pub wh: Param,
     /// The bias, (H).
     pub b: Param,
-    hidden: usize,
 }
 
 impl VanillaRnn {
@@ -31,21 +30,12 @@ impl VanillaRnn {
             wx: scope.weight("wx", [inputs, hidden], init::fan_in()),
             wh: scope.weight("wh", [hidden, hidden], init::fan_in()),
             b: scope.weight("b", [hidden], init::zeros()),
-            hidden,
         }
     }
 }
 
 impl Cell for VanillaRnn {
     type State<'t> = Var<'t>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
-    }
-
-    fn start<'t>(&self, h0: Var<'t>) -> Var<'t> {
-        h0
-    }
 
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let h = (x.dot(self.wx) + h.dot(self.wh) + self.b).tanh();
