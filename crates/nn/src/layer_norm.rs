@@ -38,10 +38,15 @@ impl LayerNorm {
     /// From (…, D) to (…, D).
     #[track_caller]
     pub fn apply<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let centred = x - mean_of_rows(x);
-        let deviation = (mean_of_rows(centred.square()) + self.epsilon).sqrt();
-        centred / deviation * self.g + self.b
+        normalized(x, self.epsilon) * self.g + self.b
     }
+}
+
+/// Rows (…, D) with mean 0 and variance 1: `(x - μ) / sqrt(v + ε)`.
+#[track_caller]
+pub fn normalized(x: Var<'_>, epsilon: f64) -> Var<'_> {
+    let centred = x - mean_of_rows(x);
+    centred / (mean_of_rows(centred.square()) + epsilon).sqrt()
 }
 
 /// From (…, D) the means (…, 1).

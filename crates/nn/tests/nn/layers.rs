@@ -80,12 +80,12 @@ fn temporal_affine_maps_every_step() {
 }
 
 /// Each row less its mean, over the root of its mean square and ε.
-pub fn layer_norm_loop(x: &[f64], g: &[f64], b: &[f64]) -> Vec<f64> {
+pub fn layer_norm_loop(x: &[f64], g: &[f64], b: &[f64], epsilon: f64) -> Vec<f64> {
     let row = |x: &[f64]| {
         let width = x.len() as f64;
         let mean = x.iter().sum::<f64>() / width;
         let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width;
-        let one = |k: usize| (x[k] - mean) / (variance + 1e-5).sqrt() * g[k] + b[k];
+        let one = |k: usize| (x[k] - mean) / (variance + epsilon).sqrt() * g[k] + b[k];
         (0..x.len()).map(one).collect::<Vec<f64>>()
     };
     x.chunks(g.len()).flat_map(row).collect()
@@ -102,7 +102,7 @@ fn layer_norm_is_its_loop() {
             let x = input(&mut params, "x", shape);
             scatter(&mut params, &mut draw);
             let [values, g, b] = ["input/x", "norm/g", "norm/b"].map(|name| of(&params, name));
-            layer(&params, &layer_norm_loop(&values, &g, &b), |tape| norm.apply(x.on(tape)));
+            layer(&params, &layer_norm_loop(&values, &g, &b, 1e-5), |tape| norm.apply(x.on(tape)));
         }
     }
 }
