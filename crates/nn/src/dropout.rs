@@ -11,7 +11,7 @@
 use rand::SeedableRng;
 use rand::distr::{Bernoulli, Distribution};
 use rand::rngs::ChaCha8Rng;
-use tape::{Shape, Var};
+use tape::{Shape, Tape, Var};
 
 /// Sets elements to zero at a rate, and scales the others so that the mean stays.
 ///
@@ -54,12 +54,13 @@ impl Dropout {
     /// In the step of a scan that is itself within a step, if the rows are its own.
     #[track_caller]
     pub fn apply<'t>(self, x: Var<'t>) -> Var<'t> {
+        let Some(generator) = self.generator(x.tape()) else { return x };
         let shape = x.shape();
         match x.tape().packing() {
             Some(packing) if shape.leads_with_rows() => {
-                self.masked(x, shape.with_leading(packing.total()), Var::at_step)
+                x * self.mask(x.tape(), shape.with_leading(packing.total()), generator).at_step()
             }
-            _ => self.masked(x, shape, |mask| mask),
+            _ => x * self.mask(x.tape(), shape, generator),
         }
     }
 
@@ -68,33 +69,37 @@ impl Dropout {
     /// <https://arxiv.org/abs/1512.05287>).
     ///
     /// # Panics
-    /// Outside a scan, and as [`apply`](Dropout::apply) does.
+    /// Where there is noise: outside a scan, and as [`apply`](Dropout::apply) does.
     #[track_caller]
     pub fn apply_by_sequence<'t>(self, x: Var<'t>) -> Var<'t> {
+        let Some(generator) = self.generator(x.tape()) else { return x };
         let Some(packing) = x.tape().packing() else {
-            panic!("apply_by_sequence() is for the step of a scan")
+            panic!("a mask for all steps of a sequence is drawn in the step of a scan: use apply() outside")
         };
-        self.masked(x, x.shape().with_leading(packing.sequences()), Var::rows)
+        x * self.mask(x.tape(), x.shape().with_leading(packing.sequences()), generator).rows()
     }
 
-    /// `x` times a mask of a shape that is drawn outside of scans, or of what `take` has of it in a step.
-    #[track_caller]
-    fn masked<'t>(self, x: Var<'t>, shape: Shape, take: impl FnOnce(Var<'t>) -> Var<'t>) -> Var<'t> {
+    /// The source of the next mask; none where every element stays.
+    fn generator(self, tape: &Tape) -> Option<ChaCha8Rng> {
         if self.rate == 0.0 {
-            return x;
+            return None;
         }
-        let tape = x.tape();
-        let Some((seed, draw)) = tape.noise() else { return x };
+        let (seed, draw) = tape.noise()?;
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        generator.set_stream(draw);
+        Some(generator)
+    }
+
+    #[track_caller]
+    fn mask(self, tape: &Tape, shape: Shape, mut generator: ChaCha8Rng) -> Var<'_> {
         assert!(
             !shape.has_rows(),
             "no mask can be drawn for {shape}: its rows are those of a scan in a scan"
         );
-        let mut generator = ChaCha8Rng::seed_from_u64(seed);
-        generator.set_stream(draw);
         let kept = Bernoulli::new(1.0 - self.rate).expect("a rate was checked to be a probability");
         let scale = 1.0 / (1.0 - self.rate);
         let count = shape.len();
-        let mask = kept.sample_iter(&mut generator).map(|kept| if kept { scale } else { 0.0 }).take(count);
-        x * take(tape.input_numbers(shape, mask))
+        let numbers = (0..count).map(|_| if kept.sample(&mut generator) { scale } else { 0.0 });
+        tape.input_numbers(shape, numbers)
     }
 }

@@ -46,7 +46,7 @@ impl LayerNorm {
 #[track_caller]
 pub fn normalized(x: Var<'_>, epsilon: f64) -> Var<'_> {
     let centred = x - mean_of_rows(x);
-    centred / (mean_of_rows(centred.square()) + epsilon).sqrt()
+    centred * (mean_of_rows(centred.square()) + epsilon).sqrt().recip()
 }
 
 /// From (…, D) the means (…, 1).

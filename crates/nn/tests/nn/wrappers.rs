@@ -2,7 +2,8 @@
 
 use nn::{
     AnyCell, Cell, Dropout, GruResetAfter, Layout, Lstm, Params, Residual, Sequence, Sgd, Stack, StepDropout,
-    Trainer, VanillaRnn, VariationalDropout, bidirectional, unroll, unroll_in_segments, zero_state,
+    Trainer, VanillaRnn, VariationalDropout, bidirectional, output_width, unroll, unroll_in_segments,
+    zero_state,
 };
 use tape::{Bundle, DType, Engine, Segments, Tape, Tensor, Var, Vars, concat, grad};
 
@@ -56,6 +57,21 @@ fn gradients_pass_where_elements_passed() {
     let mask = mask(0.3, 5, 60);
     let expected: Vec<f64> = w.value().to_f64().iter().zip(mask).map(|(w, m)| w * m).collect();
     close(&grad(loss, &[x])[0].value().to_f64(), &expected, 1e-15);
+}
+
+#[test]
+fn a_step_outside_of_scans_is_quiet_where_there_is_no_noise() {
+    let mut params = Params::seeded(DType::F64, 5);
+    let cell = VanillaRnn::new(params.scope("rnn"), 3, 4);
+    let dropped = VariationalDropout::new(cell, 0.5, 0.5);
+    assert_eq!(output_width(&params, &dropped, 3, 4), 4);
+}
+
+#[test]
+#[should_panic(expected = "a mask for all steps of a sequence is drawn in the step of a scan")]
+fn a_mask_for_a_sequence_outside_of_scans_is_refused() {
+    let tape = Tape::new(DType::F32).with_noise(1);
+    Dropout::new(0.5).apply_by_sequence(tape.number(1.0).expand([2, 3]));
 }
 
 #[test]
