@@ -101,6 +101,15 @@ pub fn orthogonal(gain: f64) -> impl Init + Copy {
     }
 }
 
+/// The identity matrix times `scale`; where rows and columns differ in number, what remains is zero.
+pub fn identity(scale: f64) -> impl Init + Copy {
+    move |shape: &[usize], _: &mut ChaCha8Rng| {
+        let (rows, columns) = as_matrix(shape);
+        let at = |k: usize| if k / columns == k % columns { scale } else { 0.0 };
+        (0..rows * columns).map(at).collect()
+    }
+}
+
 /// The extents with all axes but the last taken together.
 fn as_matrix(shape: &[usize]) -> (usize, usize) {
     match shape.split_last() {

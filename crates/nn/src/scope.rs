@@ -60,6 +60,12 @@ impl Scope<'_> {
         self.declare(name, shape.into(), init, Role::Frozen)
     }
 
+    /// The present value of a parameter, for the start of others that depends on it.
+    #[track_caller]
+    pub fn value(&self, param: Param) -> &Tensor {
+        &self.params[param]
+    }
+
     fn name(&self, name: &str) -> String {
         if self.path.is_empty() { name.into() } else { format!("{}/{name}", self.path) }
     }

@@ -8,6 +8,7 @@
 //!
 //! The gates lie in the order i, f, o, g, as in CS231n. The memory c starts from zero.
 
+use rand::rngs::ChaCha8Rng;
 use tape::{Var, bundle};
 
 use crate::cell::Cell;
@@ -40,11 +41,23 @@ bundle!(LstmState { h, c });
 impl Lstm {
     /// Declares `wx` and `wh`, normal with deviation `1 / sqrt(rows)`, and `b`, zero.
     #[track_caller]
-    pub fn new(mut scope: Scope<'_>, inputs: usize, hidden: usize) -> Lstm {
+    pub fn new(scope: Scope<'_>, inputs: usize, hidden: usize) -> Lstm {
+        Lstm::with_forget_bias(scope, inputs, hidden, 0.0)
+    }
+
+    /// [`new`](Lstm::new) with the biases of the forget gates at `forget`: with 1 the gates are open at first, and
+    /// gradients reach further back (Jozefowicz et al., "An empirical exploration of recurrent network architectures",
+    /// 2015).
+    #[track_caller]
+    pub fn with_forget_bias(mut scope: Scope<'_>, inputs: usize, hidden: usize, forget: f64) -> Lstm {
+        let forget_gates = move |shape: &[usize], _: &mut ChaCha8Rng| {
+            let is_forget = |k: usize| (hidden..2 * hidden).contains(&k);
+            (0..shape[0]).map(|k| if is_forget(k) { forget } else { 0.0 }).collect()
+        };
         Lstm {
             wx: scope.weight("wx", [inputs, 4 * hidden], init::fan_in()),
             wh: scope.weight("wh", [hidden, 4 * hidden], init::fan_in()),
-            b: scope.weight("b", [4 * hidden], init::zeros()),
+            b: scope.weight("b", [4 * hidden], forget_gates),
         }
     }
 }

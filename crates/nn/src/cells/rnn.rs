@@ -32,6 +32,18 @@ impl VanillaRnn {
             b: scope.weight("b", [hidden], init::zeros()),
         }
     }
+
+    /// [`new`](VanillaRnn::new) with an orthogonal `wh`, under which states neither vanish nor explode before the `tanh`
+    /// (Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014,
+    /// <https://arxiv.org/abs/1312.6120>).
+    #[track_caller]
+    pub fn orthogonal(mut scope: Scope<'_>, inputs: usize, hidden: usize) -> VanillaRnn {
+        VanillaRnn {
+            wx: scope.weight("wx", [inputs, hidden], init::fan_in()),
+            wh: scope.weight("wh", [hidden, hidden], init::orthogonal(1.0)),
+            b: scope.weight("b", [hidden], init::zeros()),
+        }
+    }
 }
 
 impl Cell for VanillaRnn {

@@ -6,6 +6,7 @@
 //! every step has the same one.
 
 mod adam;
+mod adamw;
 mod momentum;
 mod rmsprop;
 mod sgd;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use tape::{Tape, Var};
 
 pub use adam::Adam;
+pub use adamw::AdamW;
 pub use momentum::Momentum;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;

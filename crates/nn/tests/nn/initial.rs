@@ -25,6 +25,9 @@ fn numbers_have_the_deviation_that_was_asked_for() {
     assert!(draw(init::uniform(3.0), &[1000]).iter().all(|x| x.abs() <= 3.0));
     assert_eq!(draw(init::constant(2.0), &[2, 1]), [2.0, 2.0]);
     assert_eq!(draw(init::zeros(), &[]), [0.0]);
+    assert_eq!(draw(init::identity(0.5), &[2, 2]), [0.5, 0.0, 0.0, 0.5]);
+    assert_eq!(draw(init::identity(1.0), &[2, 3]), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(draw(init::identity(1.0), &[3, 0]), []);
 }
 
 #[test]

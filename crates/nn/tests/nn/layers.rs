@@ -1,6 +1,6 @@
-//! Affine maps and embeddings against plain loops.
+//! Affine maps, embeddings and layer normalisation against plain loops.
 
-use nn::{Affine, Embedding, Layout, Params, Sequence, TemporalAffine};
+use nn::{Affine, Embedding, LayerNorm, Layout, Params, Sequence, TemporalAffine};
 use tape::{DType, Tensor};
 
 use crate::support::{Draw, compute, input, layer, of, product, scatter};
@@ -76,5 +76,45 @@ fn temporal_affine_maps_every_step() {
             }
         }
         layer(&params, &expected, |tape| affine.apply(&Sequence::pack(x.on(tape), &layout)).to_padded());
+    }
+}
+
+/// Each row less its mean, over the root of its mean square and ε.
+pub fn layer_norm_loop(x: &[f64], g: &[f64], b: &[f64], epsilon: f64) -> Vec<f64> {
+    let row = |x: &[f64]| {
+        let width = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / width;
+        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width;
+        let one = |k: usize| (x[k] - mean) / (variance + epsilon).sqrt() * g[k] + b[k];
+        (0..x.len()).map(one).collect::<Vec<f64>>()
+    };
+    x.chunks(g.len()).flat_map(row).collect()
+}
+
+#[test]
+fn layer_norm_is_its_loop() {
+    for seed in 0..5 {
+        let mut draw = Draw::new(seed + 40);
+        let [n, t, width] = draw.sizes();
+        for shape in [&[n, width][..], &[n, t, width]] {
+            let mut params = Params::new(DType::F64);
+            let norm = LayerNorm::new(params.scope("norm"), width);
+            let x = input(&mut params, "x", shape);
+            scatter(&mut params, &mut draw);
+            let [values, g, b] = ["input/x", "norm/g", "norm/b"].map(|name| of(&params, name));
+            layer(&params, &layer_norm_loop(&values, &g, &b, 1e-5), |tape| norm.apply(x.on(tape)));
+        }
+    }
+}
+
+#[test]
+fn layer_norm_starts_with_rows_of_mean_0_and_variance_1() {
+    let mut params = Params::seeded(DType::F64, 1);
+    let norm = LayerNorm { epsilon: 0.0, ..LayerNorm::new(params.scope("norm"), 50) };
+    let x = input(&mut params, "x", &[3, 50]);
+    for row in compute(&params, |tape| norm.apply(x.on(tape) * 7.0 + 3.0)).chunks(50) {
+        let mean = row.iter().sum::<f64>() / 50.0;
+        let square = row.iter().map(|x| x * x).sum::<f64>() / 50.0;
+        assert!(mean.abs() < 1e-13 && (square - 1.0).abs() < 1e-13, "{mean}, {square}");
     }
 }

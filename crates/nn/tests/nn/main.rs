@@ -12,3 +12,4 @@ mod sequences;
 mod store;
 mod support;
 mod training;
+mod wrappers;

@@ -1,6 +1,6 @@
 //! Optimisers against plain loops over several steps, and against the numbers of CS231n's notebook.
 
-use nn::{Adam, Momentum, Optimizer, Param, Params, RmsProp, Sgd, Trainer, init};
+use nn::{Adam, AdamW, Momentum, Optimizer, Param, Params, RmsProp, Sgd, Trainer, init};
 use tape::{DType, Tensor};
 
 use crate::support::{Draw, close, linspace, of};
@@ -54,6 +54,13 @@ fn every_rule_is_its_loop() {
         let size = rate * (1.0 - 0.999f64.powi(t)).sqrt() / (1.0 - 0.9f64.powi(t));
         *w -= size * *m / (v.sqrt() + 1e-8);
     });
+    compare(AdamW::new(0.3), |w, [m, v], g, rate, t| {
+        *m = 0.9 * *m + 0.1 * g;
+        *v = 0.999 * *v + 0.001 * g * g;
+        let (mean, square) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
+        *w -= rate * 0.01 * *w;
+        *w -= rate * mean / (square.sqrt() + 1e-8);
+    });
 }
 
 #[test]
@@ -74,6 +81,24 @@ fn settings_take_part_in_the_rules() {
         *v = 0.9 * *v + 0.1 * g * g;
         *w -= rate * (1.0 - 0.9f64.powi(t)).sqrt() / (1.0 - 0.8f64.powi(t)) * *m / (v.sqrt() + 0.5);
     });
+    let adamw = AdamW { weight_decay: 0.5, beta1: 0.8, beta2: 0.9, epsilon: 0.5, ..AdamW::new(0.1) };
+    compare(adamw, |w, [m, v], g, rate, t| {
+        *m = 0.8 * *m + 0.2 * g;
+        *v = 0.9 * *v + 0.1 * g * g;
+        let (mean, square) = (*m / (1.0 - 0.8f64.powi(t)), *v / (1.0 - 0.9f64.powi(t)));
+        *w = *w - rate * 0.5 * *w - rate * mean / (square.sqrt() + 0.5);
+    });
+}
+
+#[test]
+fn offsets_do_not_decay() {
+    let mut params = Params::new(DType::F64);
+    let b = params.scope("").weight("b", [1], init::constant(1.0));
+    let rule = AdamW { weight_decay: 0.5, ..AdamW::new(0.1) };
+    let mut trainer = Trainer::new(&mut params, rule);
+    steps(&mut trainer, &mut params, b, &[Tensor::new([1], vec![0.25])]);
+    // The first step of Adam is the learning rate, less ε beside the gradient.
+    close(&[params[b].number()], &[1.0 - 0.1 * 0.25 / (0.25 + 1e-8)], 1e-14);
 }
 
 #[test]
@@ -123,11 +148,12 @@ fn numbers_of_the_notebook() {
 
 #[test]
 fn every_step_records_the_same_program() {
-    let rules: [Box<dyn Optimizer>; 4] = [
+    let rules: [Box<dyn Optimizer>; 5] = [
         Box::new(Sgd::new(0.1)),
         Box::new(Momentum::new(0.1)),
         Box::new(RmsProp::new(0.1)),
         Box::new(Adam::new(0.1)),
+        Box::new(AdamW::new(0.1)),
     ];
     for rule in rules {
         let mut params = Params::new(DType::F32);
