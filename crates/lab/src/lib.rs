@@ -1,4 +1,4 @@
-//! Runs, checkpoints and progress of unspool.
+//! Runs, checkpoints and progress of unspool, and the laboratory of cells.
 //!
 //! The modules in the order to read them:
 //!
@@ -8,11 +8,19 @@
 //! 4. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
 //! 5. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
 //! 6. [`progress`]: what a person sees while it runs.
+//! 7. [`tasks`]: problems about sequences, each with what is reached without understanding it.
+//! 8. [`sequence_model`]: a cell between a task's inputs and its answers.
+//! 9. [`behaviour`]: why a cell behaves as it does.
+//! 10. [`compare`]: cells side by side on tasks.
 #![deny(missing_docs)]
 
+pub mod behaviour;
 pub mod checkpoint;
 pub mod checkpoints;
+pub mod compare;
 pub mod files;
 pub mod progress;
 pub mod run_dir;
+pub mod sequence_model;
+pub mod tasks;
 pub mod tensors;
