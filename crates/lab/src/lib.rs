@@ -11,7 +11,8 @@
 //! 7. [`tasks`]: problems about sequences, each with what is reached without understanding it.
 //! 8. [`sequence_model`]: a cell between a task's inputs and its answers.
 //! 9. [`behaviour`]: why a cell behaves as it does.
-//! 10. [`compare`]: cells side by side on tasks.
+//! 10. [`timing`]: how fast cells are, in turns.
+//! 11. [`compare`]: cells side by side on tasks.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -24,3 +25,4 @@ pub mod run_dir;
 pub mod sequence_model;
 pub mod tasks;
 pub mod tensors;
+pub mod timing;
