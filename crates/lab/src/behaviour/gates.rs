@@ -188,7 +188,7 @@ impl Source {
             let (start, len) = (slice.start as usize, slice.len as usize);
             let extent = whole.dim(usize::from(slice.axis)).known().unwrap_or(len);
             let is_of_block = usize::from(slice.axis) + 1 == whole.rank() && len > 0 && extent > len;
-            if is_of_block && start % len == 0 && extent % len == 0 {
+            if is_of_block && start.is_multiple_of(len) && extent.is_multiple_of(len) {
                 self.part = Some((start / len + 1, extent / len));
             }
         }

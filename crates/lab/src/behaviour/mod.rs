@@ -22,6 +22,11 @@ pub use trajectory::Trajectory;
 
 use serde::{Deserialize, Serialize};
 
+/// The lines on the page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/notes/behaviour.md")]
+struct Page;
+
 /// What a cell does with a batch of a task.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Behaviour {

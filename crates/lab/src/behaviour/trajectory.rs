@@ -69,7 +69,7 @@ impl<'c, C: Cell> Trajectory<'c, C> {
     /// If the inputs hold what an operation cannot take, such as a symbol outside its table.
     ///
     /// # Panics
-    /// If inputs and hidden state do not fit the cell.
+    /// If inputs and hidden state do not fit the cell, or there is no step.
     #[track_caller]
     pub fn follow(
         cell: &'c C,
@@ -79,26 +79,32 @@ impl<'c, C: Cell> Trajectory<'c, C> {
     ) -> Result<Trajectory<'c, C>, RunError> {
         let params = params.cast(DType::F64);
         let mut engine = Engine::new();
-        let mut carried = Vec::new();
         let (layout, inputs, outputs, states) = {
             let tape = params.tape();
             let Sequence { rows, layout } = inputs(&tape);
+            assert!(layout.rows() > 0, "a trajectory needs a step at least");
             let start = cell.start(zero_state(&tape, layout.sequences(), hidden));
             let (_, (states, outputs)) = scan(layout.packing(), start, rows, |state, x| {
                 let before = parts(&state);
                 let (next, output) = cell.step(state, x);
-                let is_carried = |(before, after): (&Var<'_>, Var<'_>)| {
-                    before.id() != after.id() && before.dtype().is_real()
-                };
-                carried = before.iter().zip(parts(&next)).map(is_carried).collect();
                 (next, (before, output))
             });
             let wanted: Vars<'_> = [rows, outputs].into_iter().chain(states).collect();
             let run = engine.run(&wanted)?;
-            let states = (2..wanted.len()).map(|part| run.tensor(part)).collect();
+            let states: Vec<Tensor> = (2..wanted.len()).map(|part| run.tensor(part)).collect();
             (layout, run.tensor(0), run.tensor(1), states)
         };
-        Ok(Trajectory { cell, hidden, params, engine, layout, inputs, outputs, states, carried })
+        let carried = vec![true; states.len()];
+        let mut trajectory =
+            Trajectory { cell, hidden, params, engine, layout, inputs, outputs, states, carried };
+        trajectory.carried = {
+            let tape = trajectory.params.tape();
+            let Step { before, after, .. } = trajectory.record(&tape, &[0]);
+            let is_carried =
+                |(before, after): (&Var<'_>, &Var<'_>)| before.id() != after.id() && before.dtype().is_real();
+            before.iter().zip(&after).map(is_carried).collect()
+        };
+        Ok(trajectory)
     }
 
     /// How long each sequence is.
@@ -182,7 +188,8 @@ impl<'c, C: Cell> Trajectory<'c, C> {
 #[track_caller]
 pub(super) fn gradient<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Var<'t> {
     let gradients = try_grad(of, wrt).expect("a sum over everything is a single number");
-    let or_zeros = |(gradient, var): (Option<Var<'t>>, &Var<'t>)| gradient.unwrap_or(var.zeros_like());
+    let or_zeros =
+        |(gradient, var): (Option<Var<'t>>, &Var<'t>)| gradient.unwrap_or_else(|| var.zeros_like());
     join(&gradients.into_iter().zip(wrt).map(or_zeros).collect::<Vars<'t>>())
 }
 
