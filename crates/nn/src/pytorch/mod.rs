@@ -20,9 +20,14 @@
 //! | `nn.RNN`, `nn.LSTM`, `nn.GRU` | [`Stack`](crate::Stack) of these cells | the same, with `_l0`, `_l1`, … | one cell for each layer |
 //! | … with `bidirectional=True` | [`BothDirections`] of these cells | the same, with `_l0_reverse`, … too | two for each layer |
 //!
-//! All is exact but for the two biases of a recurrent module, of which only the sum matters: it is formed on the way in;
-//! on the way out `bias_ih` is the sum and `bias_hh` zero. A module that has one layer and no direction in its names is
-//! `Stack::of(vec![cell])`. Its inputs are those of `batch_first=True`, and pictures are (N, H, W, C) here.
+//! The cell alone has the names of `nn.LSTMCell`, `weight_ih`; an `nn.LSTM` of one layer is `Stack::of(vec![cell])`.
+//!
+//! All is exact but for the two biases of a recurrent module, of which only the sum matters (but for those of n in a GRU):
+//! it is formed on the way in; on the way out `bias_ih` is the sum and `bias_hh` zero.
+//!
+//! Weights are all that a `state_dict` has. What else a module was made with must be the same here: the windows of a
+//! convolution, the ε of a norm, the rectifier of an RNN. Pictures are (N, C, H, W) there and (N, H, W, C) here; where
+//! they are flattened, the rows of the next `w` lie in another order, which no mapping of [`Affine`](crate::Affine) knows.
 //!
 //! ```
 //! use nn::pytorch::{Mapping, PyTorch, within};
