@@ -101,9 +101,13 @@ impl Mapping {
     pub(super) fn shape(&self, params: &Params) -> Shape {
         let Some(first) = self.blocks.first() else { panic!("`{}` is made of no parameter", self.name) };
         let shape = params[first.param].shape();
-        let columns = |block: &Block| block.width(self.matrix(params[block.param].shape()).1);
-        let outputs: usize = self.blocks.iter().map(columns).sum();
         let (rows, _) = self.matrix(shape);
+        let width = |block: &Block| {
+            let (own, columns) = self.matrix(params[block.param].shape());
+            assert!(own == rows, "`{}` is made of parameters with {rows} rows and with {own}", self.name);
+            block.width(columns)
+        };
+        let outputs: usize = self.blocks.iter().map(width).sum();
         match self.order {
             Order::Same => shape.clone(),
             Order::Filters { size } => Shape::from([outputs, rows / (size * size), size, size]),

@@ -2,8 +2,8 @@
 
 use nn::pytorch::{Block, BothDirections, Mapping, PyTorch, Tensors, within};
 use nn::{
-    Affine, Conv2d, Embedding, GruResetAfter, LayerNorm, Lstm, Params, ReluRnn, Scope, Stack, TemporalAffine,
-    VanillaRnn,
+    Affine, Conv2d, Embedding, GruResetAfter, LayerNorm, Lstm, Param, Params, ReluRnn, Scope, Stack,
+    TemporalAffine, VanillaRnn, init,
 };
 use tape::{DType, Tensor, Windows};
 
@@ -167,16 +167,31 @@ fn tensors_that_do_not_fit_are_named() {
     );
 }
 
+/// A layer with a tensor that cannot be.
+struct Wrong(Mapping);
+
+impl PyTorch for Wrong {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![self.0.clone()]
+    }
+}
+
+/// Exports what `mapping` makes of the matrices `a` (3, 5) and `b` (2, 5).
+fn export_wrong(mapping: impl FnOnce([Param; 2]) -> Mapping) {
+    let mut params = Params::new(DType::F64);
+    let matrices =
+        [("a", 3), ("b", 2)].map(|(name, rows)| params.scope("").weight(name, [rows, 5], init::zeros()));
+    Wrong(mapping(matrices)).export(&params, "");
+}
+
 #[test]
 #[should_panic(expected = "5 columns have no part 2 of 4")]
 fn a_block_that_is_no_part_of_its_parameter_is_the_author_s_mistake() {
-    struct Uneven(Affine);
-    impl PyTorch for Uneven {
-        fn mappings(&self) -> Vec<Mapping> {
-            vec![Mapping::new("weight", [Block::part(self.0.w, 2, 4)])]
-        }
-    }
-    let mut params = Params::new(DType::F64);
-    let layer = Uneven(Affine::new(params.scope("layer"), 3, 5));
-    layer.export(&params, "");
+    export_wrong(|[a, _]| Mapping::new("weight", [Block::part(a, 2, 4)]));
+}
+
+#[test]
+#[should_panic(expected = "`weight` is made of parameters with 3 rows and with 2")]
+fn blocks_of_other_heights_are_the_author_s_mistake() {
+    export_wrong(|matrices| Mapping::new("weight", matrices));
 }
