@@ -5,7 +5,8 @@
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`conv`] and [`pool`] look at
-//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
+//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences;
+//! [`pytorch`] takes weights in and gives them out under the names that PyTorch has for them.
 #![deny(missing_docs)]
 
 pub mod affine;
@@ -27,6 +28,7 @@ pub mod optim;
 pub mod param;
 pub mod params;
 pub mod pool;
+pub mod pytorch;
 pub mod residual;
 pub mod schedule;
 pub mod scope;
@@ -57,6 +59,7 @@ pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd};
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use pool::{global_average, max_pool};
+pub use pytorch::{PyTorch, PyTorchError};
 pub use residual::Residual;
 pub use scope::Scope;
 pub use sequence::Sequence;

@@ -1,4 +1,4 @@
-//! The layers against plain loops, the notebooks' numbers and central differences.
+//! The layers against plain loops, the notebooks' numbers, what PyTorch computes, and central differences.
 
 mod cells;
 mod checks;
@@ -8,6 +8,7 @@ mod layers;
 mod loss;
 mod optimizers;
 mod pictures;
+mod pytorch;
 mod sequences;
 mod store;
 mod support;
