@@ -56,7 +56,8 @@ impl From<RunError> for CheckError {
 /// Compares the gradients of a value of any shape with central differences, for each entry of each
 /// weight, and returns the largest relative error. A weight that is not used must have no influence.
 ///
-/// Inputs are checked too when they are declared as weights.
+/// Inputs are checked too when they are declared as weights. At a corner of the function a difference says nothing:
+/// where one disagrees, a second one decides whose neighbours are twenty times closer.
 ///
 /// ```
 /// use nn::{Affine, Params, check, init};

@@ -9,6 +9,7 @@ use super::properties::{Measured, figure};
 use super::trial::{POINTS, Shown, Trial, filled, noisy, numbers_of};
 use crate::cell::{Cell, unroll_from, unroll_in_segments};
 use crate::check::{self, CheckError, Compared, furthest};
+use crate::layout::indices;
 use crate::param::Param;
 use crate::params::Params;
 
@@ -139,20 +140,24 @@ fn entry_of(params: &Params, mut entry: usize) -> (Param, usize) {
     unreachable!("there are as many derivatives as entries")
 }
 
-/// The largest of the numbers that a program gives, where those that are not numbers are the largest.
-fn largest(of: &[Var<'_>]) -> Result<f64, RunError> {
+/// The gradient of a single number by a value that may have none.
+fn gradient<'t>(of: Var<'t>, by: Var<'t>) -> Option<Var<'t>> {
+    try_grad(of, &[by]).expect("it is a single number")[0]
+}
+
+/// The largest entry of some gradients; one that is not a number is the largest.
+fn largest(gradients: &[Option<Var<'_>>]) -> Result<f64, RunError> {
+    let gradients: Vars<'_> = gradients.iter().copied().flatten().collect();
     let mut engine = Engine::new();
-    let run = engine.run(of)?;
-    let numbers = (0..of.len()).flat_map(|index| run.tensor(index).to_f64());
-    Ok(numbers.fold(0.0, |largest, x| if x.abs() > largest || x.is_nan() { x.abs() } else { largest }))
+    let run = engine.run(&gradients)?;
+    let numbers = (0..gradients.len()).flat_map(|index| run.tensor(index).to_f64());
+    Ok(numbers.map(f64::abs).fold(0.0, |largest, x| if x > largest || x.is_nan() { x } else { largest }))
 }
 
 /// A number of the last outputs of the sequences that have more than two steps.
 fn of_last_outputs<'t>(trial: &Trial<'_>, shown: &Shown<'t>) -> Var<'t> {
-    let shape = shown.outputs.shape();
-    let (steps, width) =
-        (trial.layout.steps(), shape.len() / (trial.layout.sequences() * trial.layout.steps()));
-    let lengths = trial.layout.lengths();
+    let (shape, lengths, steps) = (shown.outputs.shape(), trial.layout.lengths(), trial.layout.steps());
+    let width = shape.len() / (lengths.len() * steps);
     let is_last = |row: usize| lengths[row / steps] > 2 && row % steps == lengths[row / steps] - 1;
     let weight =
         |index: usize| if is_last(index / width) { 0.5 + (index as f64 * 0.755).fract() } else { 0.0 };
@@ -160,13 +165,12 @@ fn of_last_outputs<'t>(trial: &Trial<'_>, shown: &Shown<'t>) -> Var<'t> {
     (shown.outputs * weights).sum()
 }
 
-/// The part of the inputs that the first steps of the longer sequences see.
-fn of_first_inputs<'t>(trial: &Trial<'_>, gradient: Option<Var<'t>>) -> Option<Var<'t>> {
+/// The gradient of the first inputs of those sequences.
+fn by_first_inputs<'t>(trial: &Trial<'_>, of: Var<'t>) -> Option<Var<'t>> {
     let lengths = trial.layout.lengths();
-    let rows = (0..lengths.len()).filter(|row| lengths[*row] > 2);
-    let gradient = gradient?;
-    let count = rows.clone().count();
-    Some(gradient.gather(crate::layout::indices(gradient.tape(), count, rows)).slice(1, 0..1))
+    let longer: Vec<usize> = (0..lengths.len()).filter(|row| lengths[*row] > 2).collect();
+    let gradient = gradient(of, trial.x.on(of.tape()))?;
+    Some(gradient.gather(indices(of.tape(), longer.len(), longer)).slice(1, 0..1))
 }
 
 /// The first point at which something has an influence, and how large that is.
@@ -184,8 +188,7 @@ fn somewhere(trial: &Trial<'_>, influence: impl Fn(&Tape) -> Result<f64, RunErro
 pub(super) fn first_input_matters(trial: &Trial<'_>) -> Result<Measured, RunError> {
     let influence = somewhere(trial, |tape| {
         let last = of_last_outputs(trial, &trial.unrolled(tape));
-        let gradient = try_grad(last, &[trial.x.on(tape)]).expect("a sum is a single number")[0];
-        of_first_inputs(trial, gradient).map_or(Ok(0.0), |gradient| largest(&[gradient]))
+        largest(&[by_first_inputs(trial, last)])
     })?;
     Ok(figure(influence, "no last output depends on the first input of its sequence"))
 }
@@ -196,8 +199,7 @@ pub(super) fn first_state_matters(trial: &Trial<'_>) -> Result<Measured, RunErro
         let start = trial.cell.start(trial.h0.on(tape));
         let parts = numbers_of(&start);
         let last = of_last_outputs(trial, &Shown::of(unroll_from(&trial.cell, &trial.inputs(tape), start)));
-        let gradients = try_grad(last, &parts).expect("a sum is a single number");
-        largest(&gradients.into_iter().flatten().collect::<Vars<'_>>())
+        largest(&try_grad(last, &parts).expect("a sum is a single number"))
     })?;
     // A cell with a start of its own need not look at the hidden state.
     if of_start == 0.0 || start_of_its_own(trial)?.is_some() {
@@ -205,8 +207,7 @@ pub(super) fn first_state_matters(trial: &Trial<'_>) -> Result<Measured, RunErro
     }
     let of_hidden = somewhere(trial, |tape| {
         let last = of_last_outputs(trial, &trial.unrolled(tape));
-        let gradient = try_grad(last, &[trial.h0.on(tape)]).expect("a sum is a single number")[0];
-        gradient.map_or(Ok(0.0), |gradient| largest(&[gradient]))
+        largest(&[gradient(last, trial.h0.on(tape))])
     })?;
     Ok(figure(of_hidden, "`start` does not look at the hidden state that it is given"))
 }
@@ -216,9 +217,7 @@ pub(super) fn truncation_cuts(trial: &Trial<'_>) -> Result<Measured, RunError> {
     let tape = trial.noisy();
     let segments = Segments::truncated(2);
     let run = unroll_in_segments(&trial.cell, &trial.inputs(&tape), trial.h0.on(&tape), segments);
-    let gradient = try_grad(of_last_outputs(trial, &Shown::of(run)), &[trial.x.on(&tape)]);
-    let gradient = gradient.expect("a sum is a single number")[0];
-    let found = of_first_inputs(trial, gradient).map_or(Ok(0.0), |gradient| largest(&[gradient]))?;
+    let found = largest(&[by_first_inputs(trial, of_last_outputs(trial, &Shown::of(run)))])?;
     Ok(figure(found, "a last output has a gradient of an input in another segment"))
 }
 
@@ -226,11 +225,8 @@ pub(super) fn truncation_cuts(trial: &Trial<'_>) -> Result<Measured, RunError> {
 pub(super) fn every_parameter(trial: &Trial<'_>) -> Result<Measured, RunError> {
     let mut severed = Vec::new();
     for param in trial.own_weights() {
-        let influence = somewhere(trial, |tape| {
-            let number = trial.unrolled(tape).number();
-            let gradient = try_grad(number, &[param.on(tape)]).expect("a projection is a single number")[0];
-            gradient.map_or(Ok(0.0), |gradient| largest(&[gradient]))
-        })?;
+        let influence =
+            somewhere(trial, |tape| largest(&[gradient(trial.unrolled(tape).number(), param.on(tape))]))?;
         if influence == 0.0 {
             severed.push(trial.name_of(param));
         }

@@ -21,7 +21,7 @@ pub(super) fn lifted(trial: &Trial<'_>) -> Result<Measured, RunError> {
         [("with all passes", PIPELINE), ("without `lift`", &without_lift), ("without passes", &[])]
     {
         let source = Program { graph: tape.graph().clone(), outputs: outputs.clone() };
-        let mut engine = Engine::with_threads(1).expect("the calling thread is there");
+        let mut engine = Engine::new();
         let run = engine.run_plan(&tape, Plan::with_passes(source, passes))?;
         let found: Vec<Tensor> = (0..wanted.len()).map(|index| run.tensor(index)).collect();
         let (distance, name) = trial.name(&shown, found).apart(&plain);
@@ -57,12 +57,9 @@ pub(super) fn again(trial: &Trial<'_>) -> Result<Measured, RunError> {
 }
 
 /// Records the cell in single precision and runs it.
-fn run_anew(trial: &Trial<'_>, mut engine: Engine) -> Result<Seen, RunError> {
+fn run_anew(trial: &Trial<'_>, engine: Engine) -> Result<Seen, RunError> {
     let tape = noisy(&trial.params.cast(DType::F32));
-    let shown = trial.unrolled(&tape);
-    let wanted = trial.wanted(&shown);
-    let run = engine.run(&wanted)?;
-    Ok(trial.name(&shown, (0..wanted.len()).map(|index| run.tensor(index)).collect()))
+    trial.seen_by(engine, &trial.unrolled(&tape))
 }
 
 fn same_bits(one: &Seen, other: &Seen) -> Result<Measured, RunError> {

@@ -186,10 +186,14 @@ impl<'c> Trial<'c> {
         outputs.chain(last).chain(gradients).collect()
     }
 
-    /// What a run yields and its gradients, by the engine with one thread.
+    /// What a run yields and its gradients, by the engine.
     pub fn seen(&self, shown: &Shown<'_>) -> Result<Seen, RunError> {
+        self.seen_by(Engine::new(), shown)
+    }
+
+    /// What a run yields and its gradients, by this engine.
+    pub fn seen_by(&self, mut engine: Engine, shown: &Shown<'_>) -> Result<Seen, RunError> {
         let wanted = self.wanted(shown);
-        let mut engine = Engine::with_threads(1).expect("the calling thread is there");
         let run = engine.run(&wanted)?;
         Ok(self.name(shown, (0..wanted.len()).map(|index| run.tensor(index)).collect()))
     }
@@ -279,13 +283,7 @@ impl Seen {
     }
 
     fn largest(&self, figures: impl Iterator<Item = f64>) -> (f64, String) {
-        let named = figures.zip(&self.names);
-        let (figure, name) = named.fold(
-            (0.0, ""),
-            |largest, (figure, name)| {
-                if figure > largest.0 { (figure, name) } else { largest }
-            },
-        );
-        (figure, name.into())
+        let further = |a: (f64, String), b: (f64, String)| if b.0 > a.0 { b } else { a };
+        figures.zip(self.names.iter().cloned()).fold((0.0, String::new()), further)
     }
 }
