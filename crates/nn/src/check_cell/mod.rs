@@ -16,7 +16,7 @@
 //! | a zero state equals an absent one | `unroll` from an h0 of zeros with `unroll_from` zeros in every part |
 //! | recomputed equals plain | segments of time that are run again for the gradient with one that is not |
 //! | truncated nowhere equals full | a gradient truncated at the whole length with the full one |
-//! | truncation cuts | the last output has no gradient of the first input, two segments before |
+//! | truncation cuts | the last output has no gradient of the first input, which lies in another segment |
 //! | every parameter receives a gradient | no weight is declared and then not used |
 //! | f32 agrees with f64 | single precision with double |
 //! | same bits from two threads | one thread with two, for widths eight times as large and 300 sequences, in `f32` |
