@@ -5,8 +5,9 @@
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`conv`] and [`pool`] look at
-//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences;
-//! [`pytorch`] takes weights in and gives them out under the names that PyTorch has for them.
+//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against
+//! differences, and [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the
+//! names that PyTorch has for them.
 #![deny(missing_docs)]
 
 pub mod affine;
@@ -15,6 +16,7 @@ pub mod bidirectional;
 pub mod cell;
 pub mod cells;
 pub mod check;
+pub mod check_cell;
 pub mod clip;
 pub mod conv;
 pub mod dropout;
@@ -46,6 +48,7 @@ pub use cells::{
     GruResetAfter, GruResetBefore, LayerNormLstm, Lru, LruState, Lstm, LstmState, Mgu, MinGru, ReluRnn,
     VanillaRnn,
 };
+pub use check_cell::{CellFault, CellProperty, CellReport, check_cell, check_cell_sized};
 pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use dropout::Dropout;

@@ -1,5 +1,6 @@
 //! The layers against plain loops, the notebooks' numbers, what PyTorch computes, and central differences.
 
+mod battery;
 mod cells;
 mod checks;
 mod cs231n;
