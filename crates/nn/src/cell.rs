@@ -155,7 +155,7 @@ pub fn output_width<C: Cell>(params: &Params, cell: &C, inputs: usize, hidden: u
 
 /// The same structure with each value changed.
 #[track_caller]
-fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
+pub(crate) fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
     let mut parts = Vars::new();
     state.flatten(&mut parts);
     let changed: Vars<'t> = parts.into_iter().map(change).collect();

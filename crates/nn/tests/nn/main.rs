@@ -1,5 +1,6 @@
 //! The layers against plain loops, the notebooks' numbers and central differences.
 
+mod attention;
 mod cells;
 mod checks;
 mod cs231n;
@@ -12,4 +13,5 @@ mod sequences;
 mod store;
 mod support;
 mod training;
+mod transformer;
 mod wrappers;
