@@ -1,11 +1,11 @@
 //! Attention against plain loops, alone and within a cell.
 
 use nn::{
-    AdditiveAttention, AnyCell, Attention, Attentive, Layout, Lstm, LstmState, Memory, MultiHeadAttention,
-    Params, ScaledDotAttention, Scope, Sequence, VanillaRnn, masked_softmax, output_width,
-    scaled_dot_weights, unroll, unroll_from, zero_state,
+    AdditiveAttention, AnyCell, Attention, Attentive, Layout, Lstm, LstmState, Memory, Params,
+    ScaledDotAttention, Scope, Sequence, masked_softmax, output_width, scaled_dot_weights, unroll,
+    unroll_from,
 };
-use tape::{Bundle, DType, Engine, Tape, Tensor, Var, Vars, check, concat, grad, interpret};
+use tape::{Bundle, DType, Engine, Tape, Tensor, Var, Vars, check, concat, grad};
 
 use crate::cells::{Weights, add, lstm_step, mix, times};
 use crate::support::{Draw, close, compute, input, layer, of, scatter};
@@ -214,14 +214,125 @@ fn products_in_loops<A: Attention>(declare: Declare<A>) -> Vec<usize> {
     let (outputs, _) = batch.run(&cell, &tape);
     let weights: Vec<Var<'_>> = batch.params.weights().map(|param| param.on(&tape)).collect();
     let wanted = grad(outputs.rows.square().sum(), &weights);
-    let mut engine = Engine::new();
-    let run = engine.run(&wanted).expect("the program runs");
-    println!("{}", run.plan().explain());
-    run.plan().products_in_loops()
+    Engine::new().run(&wanted).expect("the program runs").plan().products_in_loops()
 }
 
 #[test]
 fn what_is_made_of_the_memory_alone_leaves_the_loop() {
-    assert_eq!(products_in_loops(declare_scaled_dot), [4, 4]);
-    assert_eq!(products_in_loops(declare_additive), [4, 4]);
+    // Forward: gates and query of h, scores, context, gates of inputs and context. Backward those of h, inputs and
+    // context, one each for what gives scores and context, and where it was a product the query, keys and values.
+    assert_eq!(products_in_loops(declare_scaled_dot), [4, 6]);
+    assert_eq!(products_in_loops(declare_additive), [4, 5]);
+}
+
+#[test]
+fn a_memory_of_nothing_gives_nothing_and_gets_no_gradient() {
+    for dtype in [DType::F32, DType::F64] {
+        let tape = Tape::new(dtype);
+        let mut draw = Draw::new(3);
+        let mut given = |shape: &[usize]| tape.input(draw.tensor(shape).cast(dtype));
+        let (queries, keys, values) = (given(&[2, 3, 4]), given(&[2, 5, 4]), given(&[2, 5, 2]));
+        // All is padding in the first, and nothing in the second.
+        let mask = tape.input_numbers([2, 1, 5], (0..10).map(|k| f64::from(u8::from(k > 4))));
+        let weights = scaled_dot_weights(queries, keys, mask);
+        let context = weights.dot(values);
+        let gradients = grad(context.square().sum() + weights.square().sum(), &[queries, keys, values]);
+        let mut engine = Engine::new();
+        let wanted = [&[weights, context][..], &gradients].concat();
+        let run = engine.run(&wanted).expect("the program runs");
+        for index in 0..wanted.len() {
+            let found = run.tensor(index).to_f64();
+            let (nothing, all) = found.split_at(found.len() / 2);
+            assert!(nothing.iter().all(|x| *x == 0.0), "{index}: {nothing:?}");
+            assert!(all.iter().all(|x| x.is_finite() && *x != 0.0), "{index}: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn padding_does_not_change_a_bit() {
+    let tape = Tape::new(DType::F32);
+    let scores = tape.input(Draw::new(4).tensor(&[1, 3]).cast(DType::F32)) * 50.0;
+    // What stands in padding may be as large as it likes.
+    let padded = concat(&[scores, tape.number(1e9).expand([1, 2])], 1);
+    let mask = tape.input(Tensor::from_f64(DType::F32, [1, 5], &[1.0, 1.0, 1.0, 0.0, 0.0]));
+    let weights = masked_softmax(padded, mask).value().to_f64();
+    assert_eq!(weights[..3], scores.softmax().value().to_f64());
+    assert_eq!(weights[3..], [0.0, 0.0]);
+}
+
+#[test]
+fn attention_has_second_derivatives() {
+    let mut draw = Draw::new(5);
+    let operands = [&[2, 3, 4][..], &[2, 5, 4], &[2, 5, 2]].map(|shape| draw.tensor(shape));
+    let largest = check::second_order(&operands, |v| {
+        let mask = v[0].tape().input_numbers([2, 1, 5], (0..10).map(|k| f64::from(u8::from(k != 3))));
+        scaled_dot_weights(v[0], v[1], mask).dot(v[2])
+    });
+    largest.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn second_derivatives_pass_through_an_attentive_cell() {
+    let mut batch = Batch::new();
+    let cell = batch.cell(declare_additive);
+    let names = ["input/x", "input/h0", "input/memory"];
+    let result = nn::check::gradients(&batch.params, |tape| {
+        let number = batch.run(&cell, tape).0.rows.square().sum();
+        let gradients = grad(number, &names.map(|name| batch.given(name, tape)));
+        gradients.into_iter().fold(tape.number(0.0), |sum, gradient| sum + gradient.square().sum())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn from_a_hidden_state_alone_the_context_is_zero() {
+    let mut batch = Batch::new();
+    let cell = batch.cell(declare_scaled_dot);
+    assert_eq!(output_width(&batch.params, &cell, WIDTH, HIDDEN), HIDDEN);
+    let any = AnyCell::new(cell);
+    let params = &batch.params;
+    let found = compute(params, |tape| {
+        let inputs = batch.inputs(tape);
+        unroll(&any, &inputs, batch.given("input/h0", tape)).0.to_padded()
+    });
+    let plain = compute(params, |tape| {
+        let Sequence { rows, layout } = batch.inputs(tape);
+        let inputs = Sequence::new(concat(&[rows, tape.number(0.0).expand([9, 2])], 1), &layout);
+        unroll(&cell.cell, &inputs, batch.given("input/h0", tape)).0.to_padded()
+    });
+    close(&found, &plain, 1e-14);
+    // With a memory behind one type, too.
+    let over = compute(params, |tape| {
+        let mut state = Vars::new();
+        batch.start(&cell, tape).flatten(&mut state);
+        unroll_from(&any, &batch.inputs(tape), state).0.to_padded()
+    });
+    close(&over, &compute(params, |tape| batch.run(&cell, tape).0.to_padded()), 1e-14);
+}
+
+#[test]
+fn the_steps_of_a_sequence_are_a_memory() {
+    let tape = Tape::new(DType::F64);
+    let steps = tape.input(Tensor::new([2, 3, 1], vec![1.0, 2.0, 9.0, 4.0, 5.0, 6.0]));
+    let Memory { values, mask } = Memory::of(&Sequence::pack(steps, &Layout::new(3, &[2, 3])));
+    assert_eq!(values.value().to_f64(), [1.0, 2.0, 0.0, 4.0, 5.0, 6.0]);
+    assert_eq!(mask.value().to_f64(), [1.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(Memory::row(steps.slice(1, 0..1).reshape([2, 1])).mask.value().to_f64(), [1.0, 1.0]);
+}
+
+#[test]
+#[should_panic(expected = "a memory of [2, 3, 1] with lengths [2, 4]")]
+fn a_length_beyond_the_entries_is_refused() {
+    let tape = Tape::new(DType::F32);
+    Memory::with_lengths(tape.number(0.0).expand([2, 3, 1]), &[2, 4]);
+}
+
+#[test]
+#[should_panic(
+    expected = "a memory of [2, 0, 1]: its axes must be sequences, one or more entries, and a width"
+)]
+fn a_memory_without_entries_is_refused() {
+    let tape = Tape::new(DType::F32);
+    Memory::new(tape.number(0.0).expand([2, 0, 1]));
 }

@@ -7,7 +7,7 @@ use nn::{
     NormPlace, Param, Params, PositionalEncoding, Sequence, TemporalAffine, Trainer, TransformerDecoder,
     temporal_softmax, unroll, unroll_from,
 };
-use tape::{DType, Engine, Tape, Tensor, Var, concat, grad};
+use tape::{Bundle, DType, Engine, Tape, Tensor, Var, grad};
 
 use crate::layers::affine_loop;
 use crate::support::{Draw, close, compute, input, layer, linspace, of, scatter};
@@ -17,6 +17,11 @@ fn pytorch(name: &str) -> Vec<f64> {
     let text = include_str!("../fixtures/transformer/numbers.txt");
     let lines: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(": ")).collect();
     lines[name].split(' ').map(|number| number.parse().expect("a number")).collect()
+}
+
+/// A closure that records on any tape.
+fn recorder<F: for<'t> Fn(&'t Tape) -> Var<'t>>(record: F) -> F {
+    record
 }
 
 fn set(params: &mut Params, name: &str, numbers: Vec<f64>) {
@@ -285,4 +290,174 @@ fn decoders_are_those_of_pytorch() {
         close(&compute(&small.params, |tape| small.whole(tape)), &pytorch(name), 1e-12);
         close(&compute(&small.params, |tape| small.steps(tape)), &pytorch(name), 1e-12);
     }
+}
+
+#[test]
+fn both_forms_have_the_same_gradients() {
+    for norm in [NormPlace::After, NormPlace::Before] {
+        let small = Small::new(norm);
+        let tape = small.params.tape();
+        let weights: Vec<Var<'_>> = small.params.weights().map(|param| param.on(&tape)).collect();
+        let of = |value: Var<'_>| {
+            let wanted = grad(value.square().sum(), &weights);
+            let mut engine = Engine::new();
+            let run = engine.run(&wanted).expect("the program runs");
+            (0..wanted.len()).map(|index| run.tensor(index).to_f64()).collect::<Vec<_>>()
+        };
+        for (whole, steps) in of(small.whole(&tape)).iter().zip(&of(small.steps(&tape))) {
+            close(steps, whole, 1e-10);
+        }
+    }
+}
+
+#[test]
+fn a_layer_has_the_gradients_of_differences() {
+    for norm in [NormPlace::After, NormPlace::Before] {
+        let mut params = Params::new(DType::F64);
+        let settings =
+            DecoderSettings { width: 4, memory: 3, heads: 2, hidden: 3, layers: 1, dropout: 0.0, norm };
+        let positions = PositionalEncoding::learned(params.scope("positions"), 3, 4);
+        let decoder = TransformerDecoder::new(params.scope("decoder"), positions, &settings);
+        let (x, memory) = (input(&mut params, "x", &[2, 3, 4]), input(&mut params, "memory", &[2, 2, 3]));
+        scatter(&mut params, &mut Draw::new(6));
+        let layout = Layout::new(3, &[2, 3]);
+        // The second sequence has nothing to look at.
+        let whole = recorder(|tape| {
+            let memory = Memory::with_lengths(memory.on(tape), &[2, 0]);
+            decoder.apply(&Sequence::pack(x.on(tape), &layout), memory).to_padded()
+        });
+        let steps = compute(&params, |tape| {
+            let memory = Memory::with_lengths(memory.on(tape), &[2, 0]);
+            let start = decoder.start_over(memory);
+            unroll_from(&decoder, &Sequence::pack(x.on(tape), &layout), start).0.to_padded()
+        });
+        layer(&params, &steps, whole);
+    }
+}
+
+#[test]
+fn a_batch_gives_what_each_sequence_gives_alone() {
+    let small = Small::new(NormPlace::Before);
+    let together = compute(&small.params, |tape| small.whole(tape));
+    for (n, (length, entries)) in small.layout.lengths().iter().zip(&small.entries).enumerate() {
+        let alone = compute(&small.params, |tape| {
+            let row = |param: Param, steps: usize| param.on(tape).slice(0, n..n + 1).slice(1, 0..steps);
+            let x = Sequence::pack(row(small.x, *length), &Layout::full(1, *length));
+            small.decoder.apply(&x, Memory::new(row(small.memory, *entries))).to_padded()
+        });
+        close(&together[n * 4 * 8..][..length * 8], &alone, 1e-13);
+    }
+}
+
+#[test]
+fn steps_are_taken_one_program_at_a_time() {
+    let small = Small::new(NormPlace::After);
+    let any = AnyCell::new(small.decoder.clone());
+    let whole = compute(&small.params, |tape| small.whole(tape));
+    let begin = small.params.tape();
+    let (_, memory) = small.given(&begin);
+    let mut parts = tape::Vars::new();
+    small.decoder.start_over(memory).flatten(&mut parts);
+    let mut state: Vec<Tensor> = parts.iter().map(|part| part.value()).collect();
+    // The first sequence has four steps; there are six positions.
+    let mut programs = Vec::new();
+    for t in 0..7 {
+        let tape = small.params.tape();
+        let given = state.iter().map(|part| tape.input(part.clone())).collect();
+        let x = small.x.on(&tape).slice(1, 0..1).reshape([3, 8]);
+        let x = if t < 4 { tape.input(x_at(&small, t)) } else { x };
+        let (next, y) = any.step(given, x);
+        let y = y.value().to_f64();
+        match t {
+            0..4 => close(&y[..8], &whole[t * 8..][..8], 1e-12),
+            4 | 5 => assert!(y.iter().all(|y| y.is_finite())),
+            _ => assert!(y.iter().all(|y| y.is_nan()), "a step beyond the last position"),
+        }
+        state = next.iter().map(|part| part.value()).collect();
+        programs.push(tape.graph().clone());
+    }
+    assert!(programs.windows(2).take(3).all(|pair| pair[0] == pair[1]));
+}
+
+/// The inputs (N, D) of a step of [`Small`].
+fn x_at(small: &Small, t: usize) -> Tensor {
+    let tape = small.params.tape();
+    small.x.on(&tape).slice(1, t..t + 1).reshape([3, 8]).value()
+}
+
+#[test]
+fn a_row_is_a_memory_for_a_decoder_as_a_cell() {
+    let small = Small::new(NormPlace::After);
+    let features = recorder(|tape| small.memory.on(tape).slice(1, 0..1).reshape([3, 8]));
+    let whole = compute(&small.params, |tape| {
+        let (x, _) = small.given(tape);
+        small.decoder.apply(&x, Memory::row(features(tape))).to_padded()
+    });
+    let steps = compute(&small.params, |tape| {
+        let (x, _) = small.given(tape);
+        unroll(&AnyCell::new(small.decoder.clone()), &x, features(tape)).0.to_padded()
+    });
+    close(&steps, &whole, 1e-12);
+}
+
+#[test]
+fn dropout_is_where_there_is_noise() {
+    let small = Small::new(NormPlace::After);
+    let quiet = compute(&small.params, |tape| small.whole(tape));
+    let noisy = |seed: u64| {
+        let tape = small.params.tape().with_noise(seed);
+        let value = small.whole(&tape).value().to_f64();
+        (value, tape.graph().clone())
+    };
+    let ((one, program), (again, _), (other, other_program)) = (noisy(1), noisy(1), noisy(2));
+    assert_eq!(one, again);
+    assert_eq!(program, other_program);
+    assert!(one != other && one != quiet);
+}
+
+#[test]
+fn a_decoder_learns_to_turn_sequences_round() {
+    // Words 2 to 7; 1 begins what is written. What is to be turned round is the memory.
+    const WORDS: usize = 8;
+    const STEPS: usize = 6;
+    let lengths = [6, 3, 5, 4];
+    let layout = Layout::new(STEPS, &lengths);
+    let words: Vec<i32> = {
+        let mut draw = Draw::new(9);
+        draw.words(lengths.len() * STEPS, WORDS - 2).into_iter().map(|word| word + 2).collect()
+    };
+    let (mut given, mut wanted) = (vec![0; words.len()], vec![0; words.len()]);
+    for (n, length) in lengths.into_iter().enumerate() {
+        let row = n * STEPS..n * STEPS + length;
+        wanted[row.clone()].copy_from_slice(&words[row.clone()]);
+        wanted[row.clone()].reverse();
+        given[row.start] = 1;
+        given[row.start + 1..row.end].copy_from_slice(&wanted[row.start..row.end - 1]);
+    }
+    let mask: Vec<bool> = (0..words.len()).map(|k| k % STEPS < lengths[k / STEPS]).collect();
+
+    let mut params = Params::seeded(DType::F32, 1);
+    let embed = Embedding { w: params.scope("embed").weight("w", [WORDS, 16], nn::init::normal(0.3)) };
+    let positions = PositionalEncoding::sinusoidal(params.scope("positions"), STEPS, 16);
+    let settings =
+        DecoderSettings { width: 16, memory: 16, heads: 2, hidden: 32, ..DecoderSettings::default() };
+    let decoder = TransformerDecoder::new(params.scope("decoder"), positions, &settings);
+    let scores = TemporalAffine::new(params.scope("scores"), 16, WORDS);
+    let loss = recorder(|tape| {
+        let of = |words: &[i32]| embed.apply_sequence(&Sequence::words(tape, words, &layout));
+        let memory = Memory::of(&positions.apply(&of(&words)));
+        let outputs = decoder.apply(&of(&given), memory);
+        temporal_softmax(&scores.apply(&outputs), &wanted, &mask).per_word()
+    });
+    let quiet = |params: &Params| {
+        let tape = params.tape();
+        loss(&tape).value().number()
+    };
+    let before = quiet(&params);
+    let mut trainer = Trainer::new(&mut params, Adam::new(5e-3));
+    for _ in 0..300 {
+        trainer.step(&mut params, &loss).expect("finite");
+    }
+    let after = quiet(&params);
+    assert!(before > 1.5 && after < 0.02, "from {before} to {after}");
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::graph::{Graph, Inputs, Node, NodeId};
-use crate::ops::{Op, Part, Reshape};
+use crate::ops::{Kind, Op, Part, Reshape};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
 use crate::shape::{Dim, Shape};
@@ -237,7 +237,9 @@ impl<'a> Lift<'a> {
         let sources: Option<Vec<Source>> = match part {
             Part::Stacked(_) => {
                 let all_constant = node.inputs.iter().all(|input| constant(input).is_some());
-                let free = !self.carried[id.index()] || all_constant;
+                // What the loop computes anyway is not computed again, unless that is no work.
+                let again = all_constant || node.op.kind() == Kind::View;
+                let free = !self.carried[id.index()] || again;
                 let source = |input: &NodeId| constant(input).or_else(|| rows_of(input));
                 (self.scan.body.maps_rows(node) && free)
                     .then(|| node.inputs.iter().map(source).collect())
