@@ -5,7 +5,8 @@
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`attention`] looks at a memory, also
-//! from within a cell, and [`transformer`] decodes by it alone; [`conv`] and [`pool`] look at pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
+//! from within a cell, and [`transformer`] decodes by it alone; [`conv`] and [`pool`] look at pictures; [`optim`],
+//! [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
 #![deny(missing_docs)]
 
 pub mod affine;

@@ -16,6 +16,7 @@
 //! one, where what `f` takes besides is the same in every step. Each operation says by [`Rule::row_wise`](crate::ops::Rule::row_wise),
 //! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) and [`Rule::linear`](crate::ops::Rule::linear) whether
 //! they hold of it, so this pass knows no cell and no operation. What stays is what truly carries from step to step.
+//! A value with several rows for each row of the step, `[kn, …]`, is handed in and yielded as `[n, k, …]`.
 //!
 //! Left alone: scans inside a step whose number of rows is not that of the step.
 
