@@ -6,12 +6,13 @@
 //! (state', y) = cell(state, [x, context])        x (n, D)
 //! ```
 //!
-//! h is the first part of the cell's state. The memory is a part of the state too, and handed on as it is.
+//! h is the first part of the cell's state. The memory is a part of the state too, and handed on as it is, so that what
+//! is made of it alone, such as its keys, is computed once and not in every step.
 
 use tape::{Bundle, Var, Vars, concat, scan};
 
 use super::{Attention, Memory};
-use crate::cell::Cell;
+use crate::cell::{Cell, each_part};
 use crate::sequence::Sequence;
 
 /// A cell whose inputs are widened by a context; its state is the cell's own and the memory.
@@ -86,7 +87,7 @@ impl<C: Cell, A: Attention> Attentive<C, A> {
         state: &(C::State<'t>, Memory<'t>),
     ) -> (Sequence<'t>, Sequence<'t>) {
         let Sequence { rows, layout } = inputs;
-        let state = crate::cell::each_part(state, |part| layout.sort(part));
+        let state = each_part(state, |part| layout.sort(part));
         let (_, (outputs, weights)) = scan(layout.packing(), state, *rows, |state, x| {
             let (state, output, weights) = self.look(state, x);
             (state, (output, weights))

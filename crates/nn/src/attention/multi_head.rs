@@ -10,7 +10,8 @@
 //! ```
 //!
 //! In causal attention m is x, and a step sees itself and those before it. Padding comes after them, so that lengths need
-//! no mask there. Dropout falls on the weights, as in CS231n and PyTorch.
+//! no mask there; the weights of steps beyond a sequence's end mean nothing. Dropout falls on the weights, as in CS231n and
+//! PyTorch.
 
 use tape::{Shape, Var};
 
