@@ -18,6 +18,7 @@ use tape::{Shape, Var};
 use super::{Memory, scaled_dot_weights, with_axis};
 use crate::affine::Affine;
 use crate::dropout::Dropout;
+use crate::pytorch::{Mapping, PyTorch, within};
 use crate::scope::Scope;
 use crate::sequence::Sequence;
 
@@ -164,4 +165,16 @@ impl MultiHeadAttention {
 #[track_caller]
 fn for_heads(mask: Var<'_>) -> Var<'_> {
     with_axis(with_axis(mask, 1), 1)
+}
+
+/// `nn.MultiheadAttention`, with a memory of width D.
+impl PyTorch for MultiHeadAttention {
+    fn mappings(&self) -> Vec<Mapping> {
+        let MultiHeadAttention { q, k, v, out, .. } = self;
+        let joined = vec![
+            Mapping::new("in_proj_weight", [q.w, k.w, v.w]),
+            Mapping::new("in_proj_bias", [q.b, k.b, v.b]),
+        ];
+        [joined, within("out_proj", out)].concat()
+    }
 }

@@ -18,6 +18,7 @@ use super::decoder::DecoderSettings;
 use crate::attention::{Memory, MultiHeadAttention};
 use crate::dropout::Dropout;
 use crate::layer_norm::LayerNorm;
+use crate::pytorch::{Mapping, PyTorch, within};
 use crate::scope::Scope;
 use crate::sequence::Sequence;
 
@@ -143,5 +144,22 @@ impl TransformerDecoderLayer {
         let x = cross.output(x, self.cross.step(cross.input(x), state.cross, memory.mask));
         let x = feed_forward.output(x, self.feed_forward.apply(feed_forward.input(x)));
         (LayerState { own: kept, ..state }, x)
+    }
+}
+
+/// `nn.TransformerDecoderLayer`; with norms before, `norm_first=True`.
+impl PyTorch for TransformerDecoderLayer {
+    fn mappings(&self) -> Vec<Mapping> {
+        let [own, cross, feed_forward] = &self.around;
+        [
+            within("self_attn", &self.own),
+            within("multihead_attn", &self.cross),
+            within("linear1", &self.feed_forward.inner),
+            within("linear2", &self.feed_forward.outer),
+            within("norm1", &own.norm),
+            within("norm2", &cross.norm),
+            within("norm3", &feed_forward.norm),
+        ]
+        .concat()
     }
 }
