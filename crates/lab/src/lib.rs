@@ -12,6 +12,7 @@
 //! 8. [`sequence_model`]: a cell between a task's inputs and its answers.
 //! 9. [`behaviour`]: why a cell behaves as it does.
 //! 10. [`compare`]: cells side by side on tasks.
+//! 11. [`report`]: what a comparison has shown, as one page and as tables.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -20,6 +21,7 @@ pub mod checkpoints;
 pub mod compare;
 pub mod files;
 pub mod progress;
+pub mod report;
 pub mod run_dir;
 pub mod sequence_model;
 pub mod tasks;

@@ -1,0 +1,359 @@
+//! Curves with bands, names at their ends, and lines of reference.
+
+use maud::{Markup, html};
+
+use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart};
+use super::scale::Scale;
+use super::style::{Look, shortened, width};
+use crate::report::number::{listed, short};
+
+/// A chart of curves.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Lines {
+    /// What distinguishes it from those beside it.
+    pub title: String,
+    /// To the right.
+    pub x: Axis,
+    /// Upwards.
+    pub y: Axis,
+    /// The curves.
+    pub curves: Vec<Curve>,
+    /// Horizontal lines of reference.
+    pub levels: Vec<Reference>,
+    /// Vertical lines of reference.
+    pub marks: Vec<Reference>,
+}
+
+/// A curve.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Curve {
+    /// What it belongs to.
+    pub name: String,
+    /// How it is told from others.
+    pub look: Look,
+    /// Its points from left to right.
+    pub points: Vec<Point>,
+    /// How it is drawn.
+    pub form: Form,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A line with its band and its name.
+    Whole,
+    /// The same with a marker at each point.
+    Marked,
+    /// A thin line of which nothing more is said.
+    Thin,
+    /// A thin line that ends in a cross.
+    Broken,
+    /// A dashed line without colour, for what is no contestant.
+    Reference,
+}
+
+/// A point with the range around it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Point {
+    /// From the left.
+    pub x: f64,
+    /// Upwards.
+    pub y: f64,
+    /// The lower end of the band.
+    pub low: f64,
+    /// The upper end of the band.
+    pub high: f64,
+}
+
+/// A line of reference across the plot.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reference {
+    /// Where it stands.
+    pub value: f64,
+    /// What it is.
+    pub name: String,
+}
+
+impl Point {
+    /// A point without a band.
+    pub fn bare(x: f64, y: f64) -> Point {
+        Point { x, y, low: y, high: y }
+    }
+}
+
+const TOP: f64 = 48.0;
+const HEIGHT: f64 = 280.0;
+const BOTTOM: f64 = 42.0;
+/// The room that names may take from the plot.
+const WIDEST_NAME: f64 = 112.0;
+/// The room between two names.
+const SPACING: f64 = 14.0;
+
+impl Lines {
+    /// The chart as SVG.
+    pub fn svg(&self) -> Markup {
+        let names = self.curves.iter().filter(|curve| curve.form.is_named()).map(|curve| &curve.name);
+        let names = names.chain(self.levels.iter().map(|level| &level.name));
+        let room = names.map(|name| width(name, LETTERS) + 16.0).fold(10.0, f64::max).min(WIDEST_NAME);
+        let frame = Frame {
+            left: Frame::labels_of(&self.y.scale),
+            right: WIDTH - room,
+            top: TOP,
+            bottom: HEIGHT - BOTTOM,
+        };
+        let (beside, outside): (Vec<End<'_>>, Vec<End<'_>>) = {
+            let ends = self.ends(&frame);
+            ends.iter().copied().partition(|end| end.has_room(&frame, &ends))
+        };
+        let heights = spread_out(outside.iter().map(|end| end.y).collect(), frame.top - 4.0, frame.bottom);
+        chart(
+            HEIGHT,
+            &self.words(),
+            html! {
+                text.heading x="0" y="13" { (self.title) }
+                text.title x="0" y="29" { (self.y.title) @if self.y.scale.is_log() { ", logarithmic" } }
+                (frame.rows(&self.y.scale))
+                (frame.columns(&self.x, false))
+                @for mark in &self.marks { @if let Some(x) = frame.x(&self.x.scale, mark.value) {
+                    path.reference d={ "M" (at(x)) " " (at(frame.top)) "V" (at(frame.bottom)) } {}
+                    text.reference x=(at(x)) y=(at(frame.top - 5.0)) text-anchor="middle" { (mark.name) }
+                } }
+                @for curve in &self.curves { (self.curve(&frame, curve)) }
+                @for level in &self.levels { @if let Some(y) = frame.y(&self.y.scale, level.value) {
+                    path.reference d={ "M" (at(frame.left)) " " (at(y)) "H" (at(frame.right)) } {}
+                } }
+                @for end in &beside {
+                    g.(end.class()) {
+                        (end.marker())
+                        text.reference.own x=(at(end.x + 8.0)) y=(at(end.y + 4.0)) { (end.name) }
+                    }
+                }
+                @for (end, height) in outside.iter().zip(heights) {
+                    g.(end.class()) {
+                        @if (height - end.y).abs() > 3.0 || end.x < frame.right - 2.0 {
+                            path.leader d={ "M" (at(end.x + 4.0)) " " (at(end.y)) "L" (at(frame.right + 7.0)) " " (at(height)) } {}
+                        }
+                        (end.marker())
+                        text.name x=(at(frame.right + 10.0)) y=(at(height + 4.0)) {
+                            (shortened(end.name, LETTERS, room - 10.0))
+                        }
+                    }
+                }
+            },
+        )
+    }
+
+    /// Where the curves and levels that are named end.
+    fn ends(&self, frame: &Frame) -> Vec<End<'_>> {
+        let curves = self.curves.iter().filter(|curve| curve.form.is_named()).filter_map(|curve| {
+            let (x, y) = curve.points.iter().rev().find_map(|point| self.place(frame, point.x, point.y))?;
+            Some(End { name: &curve.name, look: (curve.form != Form::Reference).then_some(curve.look), x, y })
+        });
+        let levels = self.levels.iter().filter_map(|level| {
+            Some(End {
+                name: &level.name,
+                look: None,
+                x: frame.right,
+                y: frame.y(&self.y.scale, level.value)?,
+            })
+        });
+        curves.chain(levels).collect()
+    }
+
+    fn place(&self, frame: &Frame, x: f64, y: f64) -> Option<(f64, f64)> {
+        Some((frame.x(&self.x.scale, x)?, frame.y(&self.y.scale, y)?))
+    }
+
+    fn curve(&self, frame: &Frame, curve: &Curve) -> Markup {
+        let spots: Vec<Option<(f64, f64)>> =
+            curve.points.iter().map(|point| self.place(frame, point.x, point.y)).collect();
+        let last = spots.iter().rev().find_map(|spot| *spot);
+        let dashes = curve.look.dashes().filter(|_| curve.form != Form::Reference);
+        html! {
+            g.(curve.class()) {
+                @if curve.points.iter().any(|point| point.low < point.high) {
+                    path.band d=(self.band(frame, &curve.points)) {}
+                }
+                path.(curve.form.class()) d=(joined(&spots)) stroke-dasharray=[dashes] {
+                    title { (curve.name) }
+                }
+                @if curve.form == Form::Marked {
+                    @for (spot, point) in spots.iter().zip(&curve.points) { @if let Some((x, y)) = spot {
+                        @if let Some((low, high)) = self.whisker(frame, point) {
+                            path.thin d={ "M" (at(*x)) " " (at(low)) "V" (at(high)) } {}
+                        }
+                        (curve.look.marker(*x, *y, 3.5))
+                    } }
+                }
+                @if let Some((x, y)) = last.filter(|_| curve.form == Form::Broken) {
+                    path.cross d={ "M" (at(x - 4.0)) " " (at(y - 4.0)) "l8 8m0 -8l-8 8" } {}
+                }
+            }
+        }
+    }
+
+    fn whisker(&self, frame: &Frame, point: &Point) -> Option<(f64, f64)> {
+        let ends = (frame.y(&self.y.scale, point.low)?, frame.y(&self.y.scale, point.high)?);
+        (point.low < point.high).then_some(ends)
+    }
+
+    /// The area between the lower and the upper ends.
+    fn band(&self, frame: &Frame, points: &[Point]) -> String {
+        // What lies below a logarithmic axis is drawn at its end.
+        let lowest = |y: f64| frame.y(&self.y.scale, y).unwrap_or(frame.bottom);
+        let there = || points.iter().filter(|point| point.low.is_finite() && point.high.is_finite());
+        let spots =
+            there().map(|point| (point.x, point.high)).chain(there().rev().map(|point| (point.x, point.low)));
+        let spots = spots.filter_map(|(x, y)| Some(Some((frame.x(&self.x.scale, x)?, lowest(y)))));
+        joined(&spots.collect::<Vec<_>>()) + "z"
+    }
+
+    /// What the chart shows, for those who do not see it.
+    fn words(&self) -> String {
+        let ends = self.curves.iter().filter(|curve| curve.form.is_named()).filter_map(|curve| {
+            let (first, last) = (curve.points.first()?, curve.points.last()?);
+            Some(format!("{} goes from {} to {}", curve.name, short(first.y), short(last.y)))
+        });
+        let broken = self.curves.iter().filter(|curve| curve.form == Form::Broken);
+        let broken = broken.map(|curve| format!("a training of {} breaks off", curve.name));
+        let references = self.levels.iter().chain(&self.marks);
+        let references = references.map(|line| format!("a line at {}: {}", short(line.value), line.name));
+        let all: Vec<String> = ends.chain(broken).chain(references).collect();
+        format!("{}: {} over {}. {}.", self.title, self.y.title, self.x.title, listed(&all))
+    }
+}
+
+impl Form {
+    fn is_named(self) -> bool {
+        matches!(self, Form::Whole | Form::Marked | Form::Reference)
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Form::Whole | Form::Marked => "line",
+            Form::Thin | Form::Broken => "thin",
+            Form::Reference => "reference",
+        }
+    }
+}
+
+impl Curve {
+    fn class(&self) -> &'static str {
+        if self.form == Form::Reference { "none" } else { self.look.class() }
+    }
+}
+
+/// Where a line ends, with its name; only a curve of its own look has a marker there.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    name: &'a str,
+    look: Option<Look>,
+    x: f64,
+    y: f64,
+}
+
+impl End<'_> {
+    fn class(&self) -> &'static str {
+        self.look.map_or("none", Look::class)
+    }
+
+    fn marker(&self) -> Markup {
+        self.look.map(|look| look.marker(self.x, self.y, 3.0)).unwrap_or_default()
+    }
+
+    /// Whether the name fits between the end and the edge, away from other ends.
+    fn has_room(&self, frame: &Frame, ends: &[End<'_>]) -> bool {
+        let reach = width(self.name, LETTERS) + 18.0;
+        let near = |other: &&End<'_>| {
+            (other.y - self.y).abs() < SPACING && other.x > self.x - reach && other.x < self.x + reach
+        };
+        // It finds itself.
+        self.x + reach < frame.right && ends.iter().filter(near).count() == 1
+    }
+}
+
+/// A path through spots; where one is missing, the line is interrupted.
+fn joined(spots: &[Option<(f64, f64)>]) -> String {
+    let mut path = String::new();
+    let mut down = false;
+    for spot in spots {
+        if let Some((x, y)) = spot {
+            path.push_str(&format!("{}{} {}", if down { "L" } else { "M" }, at(*x), at(*y)));
+        }
+        down = spot.is_some();
+    }
+    path
+}
+
+/// Heights near these, far enough from one another to write a name at each, between two bounds.
+fn spread_out(heights: Vec<f64>, top: f64, bottom: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..heights.len()).collect();
+    order.sort_by(|a, b| heights[*a].total_cmp(&heights[*b]));
+    let spacing = SPACING.min((bottom - top) / heights.len().max(1) as f64);
+    let mut spread: Vec<f64> = order.iter().map(|place| heights[*place].clamp(top, bottom)).collect();
+    // Neighbours that are too close part by the same way up and down; a few rounds settle groups.
+    for _ in 0..200 {
+        for lower in 1..spread.len() {
+            let short = (spacing - (spread[lower] - spread[lower - 1])) / 2.0;
+            if short > 0.0 {
+                spread[lower - 1] -= short;
+                spread[lower] += short;
+            }
+        }
+        for (place, height) in spread.iter_mut().enumerate() {
+            let above = top + spacing * place as f64;
+            let below = bottom - spacing * (heights.len() - 1 - place) as f64;
+            *height = height.clamp(above.min(below), below);
+        }
+    }
+    let mut result = heights;
+    for (place, height) in order.into_iter().zip(spread) {
+        result[place] = height;
+    }
+    result
+}
+
+/// A vertical axis over all that some curves and levels show.
+pub fn height_of<'a>(
+    curves: impl IntoIterator<Item = &'a Curve>,
+    levels: &[Reference],
+    kind: fn(Vec<f64>) -> Scale,
+) -> Scale {
+    let curves: Vec<&Curve> = curves.into_iter().collect();
+    // A training that diverges would press all others flat; it is shown as far as the others reach.
+    let steady = curves.iter().filter(|curve| curve.form != Form::Broken);
+    let mut values: Vec<f64> = steady
+        .flat_map(|curve| curve.points.iter().flat_map(|point| [point.low, point.y, point.high]))
+        .collect();
+    if values.is_empty() {
+        values = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.y)).collect();
+    }
+    values.extend(levels.iter().map(|level| level.value));
+    kind(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_lie_on_one_another() {
+        let check = |heights: &[f64], top, bottom| {
+            let spread = spread_out(heights.to_vec(), top, bottom);
+            let mut sorted = spread.clone();
+            sorted.sort_by(f64::total_cmp);
+            let spacing = SPACING.min((bottom - top) / heights.len() as f64);
+            assert!(sorted.windows(2).all(|pair| pair[1] - pair[0] > spacing - 0.5), "{spread:?}");
+            assert!(sorted.iter().all(|height| (top - 0.1..=bottom + 0.1).contains(height)), "{spread:?}");
+        };
+        check(&[50.0, 50.0, 50.0, 51.0], 40.0, 240.0);
+        check(&[239.0, 240.0, 60.0], 40.0, 240.0);
+        check(&[100.0; 30], 40.0, 240.0);
+        assert_eq!(spread_out(vec![200.0, 100.0], 40.0, 240.0), [200.0, 100.0]);
+    }
+
+    #[test]
+    fn a_curve_is_interrupted_where_there_is_no_number() {
+        assert_eq!(joined(&[Some((0.0, 1.0)), Some((1.0, 2.5)), None, Some((3.0, 1.0))]), "M0 1L1 2.5M3 1");
+    }
+}
