@@ -1,16 +1,18 @@
 //! Names from users as text of LaTeX and of Markdown, where no character of them means anything. In HTML and SVG `maud`
 //! does this by itself.
 
-/// A name as it is shown anywhere: characters that nobody sees, or that turn the direction of others, become `�`.
-pub fn visible(name: &str) -> String {
-    if name.trim().is_empty() {
-        return "(no name)".into();
-    }
+/// A name as it is shown anywhere: never empty, and [`visible`].
+pub fn name(name: &str) -> String {
+    if name.trim().is_empty() { "(no name)".into() } else { visible(name) }
+}
+
+/// Text as it is shown anywhere: characters that nobody sees, or that turn the direction of others, become `�`.
+pub fn visible(text: &str) -> String {
     let hidden = |letter: char| {
         letter.is_control()
             || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    name.chars().map(|letter| if hidden(letter) { '\u{fffd}' } else { letter }).collect()
+    text.chars().map(|letter| if hidden(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
 /// Text for LaTeX; signs of our own numbers become mathematics.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_shown() {
-        let check = |name: &str, expected: &str| assert_eq!(visible(name), expected);
+        let check = |name: &str, expected: &str| assert_eq!(super::name(name), expected);
         check("gru", "gru");
         check("\u{202e}urg\0", "�urg�");
         check(" \n", "(no name)");

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart};
+use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart, heading};
 use super::style::{Look, shortened, width};
 use crate::report::number::{listed, short};
 
@@ -49,7 +49,7 @@ impl Dots {
             bottom + BOTTOM,
             &self.words(),
             html! {
-                text.heading x="0" y="13" { (self.title) }
+                (heading(&self.title))
                 (frame.columns(&self.x, true))
                 @if let Some(x) = frame.x(&self.x.scale, self.level) {
                     path.reference d={ "M" (at(x)) " " (at(frame.top - 16.0)) "V" (at(frame.bottom)) } {}

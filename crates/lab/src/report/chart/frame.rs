@@ -78,6 +78,12 @@ pub(super) fn chart(height: f64, words: &str, content: Markup) -> Markup {
     }
 }
 
+/// What distinguishes a chart from those beside it, over it.
+pub(super) fn heading(title: &str) -> Markup {
+    // Its letters are larger and bold.
+    html! { text.heading x="0" y="13" { (style::shortened(title, 1.25 * LETTERS, WIDTH)) } }
+}
+
 /// A coordinate with as many digits as an eye can see.
 pub(super) fn at(coordinate: f64) -> String {
     let text = format!("{coordinate:.1}");

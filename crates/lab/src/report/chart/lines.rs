@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart};
+use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart, heading};
 use super::scale::Scale;
 use super::style::{Look, shortened, width};
 use crate::report::number::{listed, short};
@@ -110,7 +110,7 @@ impl Lines {
             HEIGHT,
             &self.words(),
             html! {
-                text.heading x="0" y="13" { (self.title) }
+                (heading(&self.title))
                 text.title x="0" y="29" { (self.y.title) @if self.y.scale.is_log() { ", logarithmic" } }
                 (frame.rows(&self.y.scale))
                 (frame.columns(&self.x, false))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, WIDTH, at, chart};
+use super::frame::{Axis, Frame, WIDTH, at, chart, heading};
 use super::lines::Reference;
 use super::scale::{Scale, Tick};
 use super::style::Look;
@@ -72,7 +72,7 @@ impl Strips {
             HEIGHT,
             &self.words(),
             html! {
-                text.heading x="0" y="13" { (self.title) }
+                (heading(&self.title))
                 text.title x="0" y="29" { (self.y.title) @if self.y.scale.is_log() { ", logarithmic" } }
                 (frame.rows(&self.y.scale))
                 (frame.columns(&x, false))

@@ -45,14 +45,15 @@ impl Look {
     }
 }
 
-/// How wide a text is about, in letters' sizes of `size`.
+/// How wide a text is about, in letters of this size; rather too wide than too narrow, for fonts differ.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let letter = |letter: char| match letter {
-        'i' | 'j' | 'l' | 't' | 'f' | '.' | ',' | ':' | ' ' | '(' | ')' | '/' | '⁻' => 0.36,
-        'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.9,
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | ' ' | '|' => 0.32,
+        't' | 'f' | 'r' | '(' | ')' | '[' | ']' | '/' | '\\' | '-' | '"' | '⁻' => 0.42,
+        'm' | 'M' | 'w' | 'W' | '@' | '%' | '<' | '>' | '=' | '+' | '−' | '×' | '…' => 0.98,
         letter if letter > '\u{2e80}' => 1.05,
-        letter if letter.is_uppercase() => 0.68,
-        _ => 0.58,
+        letter if letter.is_uppercase() => 0.74,
+        _ => 0.64,
     };
     size * text.chars().map(letter).sum::<f64>()
 }

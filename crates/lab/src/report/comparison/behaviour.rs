@@ -29,6 +29,7 @@ impl Seen<'_> {
     }
 }
 
+/// What stands before a task's name over a chart.
 const HEADINGS: [&str; 2] = ["Before training", "After training"];
 
 pub(super) fn section(comparison: &Comparison) -> Section {
@@ -69,18 +70,17 @@ fn seen(comparison: &Comparison, place: usize) -> Vec<Seen<'_>> {
 }
 
 fn gradients(tasks: &[(&TaskFacts, Vec<Seen<'_>>)]) -> Markup {
+    let charts: Vec<Markup> = tasks.iter().flat_map(|(task, seen)| gradient_charts(task, seen)).collect();
     html! {
         h3 { "Gradient through time" }
         p { "The norm of the gradient of the loss with respect to the hidden state, from the last step back to the first: medians \
              over seeds, bands from the least to the largest. Where a line falls, what happened long ago is not learned from; where \
              it rises, it is learned from too much. A line ends where the norm is zero." }
-        @for (task, seen) in tasks {
-            (figure(&gradient_charts(seen), &format!("{}: the gradient on its way back, before and after training.", task.name)))
-        }
+        (figure(&charts, "The gradient on its way back, before and after training."))
     }
 }
 
-fn gradient_charts(seen: &[Seen<'_>]) -> Vec<Markup> {
+fn gradient_charts(task: &TaskFacts, seen: &[Seen<'_>]) -> Vec<Markup> {
     let curves =
         [0, 1].map(|when| seen.iter().map(|cell| gradient_curve(cell, when)).collect::<Vec<Curve>>());
     let scale = height_of(curves.iter().flatten(), &[], Scale::log);
@@ -89,7 +89,15 @@ fn gradient_charts(seen: &[Seen<'_>]) -> Vec<Markup> {
     let chart = |(curves, heading): (&Vec<Curve>, &str)| {
         let y = Axis { title: "norm of the gradient".into(), scale: scale.clone() };
         let (levels, marks) = (Vec::new(), Vec::new());
-        Lines { title: heading.into(), x: x.clone(), y, curves: curves.clone(), levels, marks }.svg()
+        Lines {
+            title: format!("{heading}: {}", task.name),
+            x: x.clone(),
+            y,
+            curves: curves.clone(),
+            levels,
+            marks,
+        }
+        .svg()
     };
     curves.iter().zip(HEADINGS).map(chart).collect()
 }
@@ -116,6 +124,10 @@ fn gradient_curve(cell: &Seen<'_>, when: usize) -> Curve {
 }
 
 fn spectra(comparison: &Comparison, tasks: &[(&TaskFacts, Vec<Seen<'_>>)]) -> Markup {
+    let charts: Vec<Markup> = tasks.iter().flat_map(|(task, seen)| spectrum_charts(task, seen)).collect();
+    if charts.is_empty() {
+        return html! {};
+    }
     html! {
         h3 { "What a state does to later states" }
         p { "The singular values of the Jacobian of the state after some steps with respect to the state before them. A value of \
@@ -123,16 +135,11 @@ fn spectra(comparison: &Comparison, tasks: &[(&TaskFacts, Vec<Seen<'_>>)]) -> Ma
              seed; the marker is on the largest, cells stand in the order of the key, and strokes on the lower edge are there or \
              below." }
         (key(comparison))
-        @for (task, seen) in tasks {
-            @let charts = spectrum_charts(seen);
-            @if !charts.is_empty() {
-                (figure(&charts, &format!("{}: what is left of a state, before and after training.", task.name)))
-            }
-        }
+        (figure(&charts, "What is left of a state, before and after training."))
     }
 }
 
-fn spectrum_charts(seen: &[Seen<'_>]) -> Vec<Markup> {
+fn spectrum_charts(task: &TaskFacts, seen: &[Seen<'_>]) -> Vec<Markup> {
     let jacobians = || seen.iter().flat_map(|cell| cell.both()).flatten().flat_map(|run| &run.jacobians);
     let mut steps: Vec<usize> = jacobians().map(|jacobian| jacobian.steps).collect();
     steps.sort_unstable();
@@ -154,7 +161,7 @@ fn spectrum_charts(seen: &[Seen<'_>]) -> Vec<Markup> {
             columns: seen.iter().map(|cell| column(cell, *steps)).collect(),
         };
         let strips = Strips {
-            title: heading.into(),
+            title: format!("{heading}: {}", task.name),
             x: "steps between the states".into(),
             y: Axis { title: "singular values".into(), scale: scale.clone() },
             groups: steps.iter().map(group).collect(),

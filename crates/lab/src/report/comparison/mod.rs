@@ -17,7 +17,7 @@ use std::path::Path;
 use maud::html;
 
 use super::chart::Look;
-use super::escape::visible;
+use super::escape::{name, visible};
 use super::number::{digits, fixed, spread};
 use super::page::Page;
 use super::statistics::{deviation, mean};
@@ -33,7 +33,15 @@ pub struct Comparison {
     /// What is compared, and how.
     pub experiment: Experiment,
     /// The trainings that are done, by task and cell as they stand in the experiment, then by purpose and seed.
-    records: Vec<Record>,
+    records: Vec<Placed>,
+}
+
+/// A record with the places of its task and its cell in the experiment.
+#[derive(Clone, PartialEq, Debug)]
+struct Placed {
+    task: usize,
+    cell: usize,
+    record: Record,
 }
 
 /// How the measured trainings of one cell on one task stand.
@@ -67,14 +75,10 @@ impl Comparison {
                 sorted.insert(place, record);
             }
         }
-        let mut records: Vec<Record> = sorted.into_values().collect();
-        // From here on a name is what a reader sees.
-        experiment.cells.iter_mut().for_each(|cell| cell.name = visible(&cell.name));
-        experiment.tasks.iter_mut().for_each(|task| task.name = visible(&task.name));
-        for record in &mut records {
-            record.cell = visible(&record.cell);
-            record.task = visible(&record.task);
-        }
+        let sorted = sorted.into_iter();
+        let mut records: Vec<Placed> =
+            sorted.map(|((task, cell, ..), record)| Placed { task, cell, record }).collect();
+        show_texts(&mut experiment, &mut records);
         Comparison { experiment, records }
     }
 
@@ -112,7 +116,7 @@ impl Comparison {
 
     /// How many measured trainings are done, and how many there will be.
     pub fn done(&self) -> (usize, usize) {
-        let measured = self.records.iter().filter(|record| record.purpose == Purpose::Measured);
+        let measured = self.records.iter().filter(|placed| placed.record.purpose == Purpose::Measured);
         (measured.count(), self.experiment.tasks.len() * self.experiment.cells.len() * self.seeds())
     }
 
@@ -151,10 +155,8 @@ impl Comparison {
     }
 
     fn of(&self, task: usize, cell: usize, purpose: Purpose) -> impl Iterator<Item = &Record> {
-        let (task, cell) = (&self.experiment.tasks[task].name, &self.experiment.cells[cell].name);
-        self.records
-            .iter()
-            .filter(move |record| record.purpose == purpose && record.task == *task && record.cell == *cell)
+        let there = self.records.iter().filter(move |placed| (placed.task, placed.cell) == (task, cell));
+        there.map(|placed| &placed.record).filter(move |record| record.purpose == purpose)
     }
 
     fn seeds(&self) -> usize {
@@ -169,6 +171,31 @@ impl Comparison {
     /// Each task with its place.
     fn tasks(&self) -> impl Iterator<Item = (usize, &TaskFacts)> {
         self.experiment.tasks.iter().enumerate()
+    }
+}
+
+/// Puts what a reader can see in the place of all texts of users.
+fn show_texts(experiment: &mut Experiment, records: &mut [Placed]) {
+    let name = |text: &mut String| *text = name(text);
+    let visible = |text: &mut String| *text = visible(text);
+    for cell in &mut experiment.cells {
+        name(&mut cell.name);
+        visible(&mut cell.about);
+    }
+    for task in &mut experiment.tasks {
+        name(&mut task.name);
+        [&mut task.about, &mut task.source].into_iter().for_each(visible);
+        task.baselines.iter_mut().for_each(|at| visible(&mut at.baseline.strategy));
+    }
+    for Placed { record, .. } in records {
+        [&mut record.cell, &mut record.task].into_iter().for_each(name);
+        if let Outcome::Diverged { problem, .. } = &mut record.outcome {
+            visible(problem);
+        }
+        let behaviour = record.behaviour.iter_mut().flat_map(|both| [&mut both.before, &mut both.after]);
+        behaviour.flat_map(|behaviour| &mut behaviour.gates).for_each(|gate| {
+            [&mut gate.function, &mut gate.line].into_iter().for_each(visible);
+        });
     }
 }
 

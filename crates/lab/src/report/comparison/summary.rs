@@ -188,11 +188,15 @@ fn sentence(comparison: &Comparison, place: usize, task: &TaskFacts) -> String {
     let close: Vec<String> = close.map(|(cell, p)| format!("{} ({})", name(cell), p_value(p))).collect();
     let untested = verdict.rivals.iter().filter(|rival| rival.p.is_none());
     let untested: Vec<&str> = untested.map(|rival| name(rival.cell)).collect();
+    let beaten = verdict.rivals.iter().filter(|rival| rival.p.is_some_and(|p| p < LEVEL));
+    let beaten: Vec<&str> = beaten.map(|rival| name(rival.cell)).collect();
+    let beaten = (!beaten.is_empty()).then(|| format!(", significantly better than {}", listed(&beaten)));
     let close =
         (!close.is_empty()).then(|| format!(", but the difference from {} may be chance", listed(&close)));
     let untested =
         (!untested.is_empty()).then(|| format!("; too few scores to test it against {}", listed(&untested)));
-    format!("{start}{}{}.", close.unwrap_or_default(), untested.unwrap_or_default())
+    let [beaten, close, untested] = [beaten, close, untested].map(Option::unwrap_or_default);
+    format!("{start}{beaten}{close}{untested}.")
 }
 
 /// What did not work: cells that diverged, and cells that are no better than the baseline.
