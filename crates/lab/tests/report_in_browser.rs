@@ -158,6 +158,10 @@ fn the_report_stands_in_a_browser() {
         "\"><svg onload=alert(1)>",
         "a_cell_with_a_name_that_is_much_longer_than_any_chart_has_room_for",
         "門控循環",
+        "five",
+        "six",
+        "seven",
+        "eight",
     ];
     let mut experiment = synthetic::experiment(&names, 2);
     experiment.tasks[0].name = "</text></svg><style>* { display: none }</style>".into();

@@ -5,6 +5,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::chart;
+
 /// A page.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -52,7 +54,7 @@ impl Page {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (self.title) }
-                    style { (PreEscaped(include_str!("style.css"))) }
+                    style { (PreEscaped(include_str!("style.css"))) (PreEscaped(chart::STYLE)) }
                 }
                 body {
                     header {

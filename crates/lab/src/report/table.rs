@@ -91,7 +91,7 @@ impl Table {
                 table {
                     caption { span { (self.title) "." } }
                     thead { tr {
-                        @for column in &self.columns[heads..] { th.number[column.numbers] scope="col" { (column.title) } }
+                        @for column in &self.columns[heads..] { th.number[column.numbers] scope="col" { bdi { (column.title) } } }
                     } }
                     @for group in &self.groups {
                         tbody {

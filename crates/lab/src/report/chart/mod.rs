@@ -19,3 +19,6 @@ pub use lines::{Curve, Form, Lines, Point, Reference, height_of};
 pub use scale::{Scale, Tick};
 pub use strips::{Strip, StripGroup, Strips};
 pub use style::Look;
+
+/// How charts look, in the colours that a page's style sheet names.
+pub const STYLE: &str = include_str!("chart.css");

@@ -1,8 +1,8 @@
 //! How one thing is told from another: a colour, a dash and a marker, which together do not repeat for 140 things.
 //!
 //! Colours are those of Okabe and Ito ("Color universal design", 2008, <https://jfly.uni-koeln.de/color/>), which people
-//! with any kind of colour vision tell apart; `style.css` has them for light and for dark paper. Whoever sees no colour has
-//! dashes, markers and names at the ends of lines.
+//! with any kind of colour vision tell apart, made darker for light paper and lighter for dark paper where they would be too
+//! faint; the page's style sheet names them. Whoever sees no colour has dashes, markers and names at the ends of lines.
 
 use maud::{Markup, html};
 
