@@ -32,6 +32,11 @@ const CLIPPED: &str = "[...document.querySelectorAll('svg.chart')].flatMap(chart
     }).map(text => text.textContent);
 })";
 
+/// Short names in tables that are broken into lines.
+const SQUEEZED: &str = "[...document.querySelectorAll('th bdi')].filter(name =>
+    name.textContent.length < 10 && name.offsetHeight > 1.6 * parseFloat(getComputedStyle(name).lineHeight))
+    .map(name => name.textContent)";
+
 /// Figures that say nothing to those who do not see them.
 const SILENT: &str = "[...document.querySelectorAll('svg, img')].filter(figure =>
     figure.getAttribute('aria-hidden') !== 'true' &&
@@ -75,6 +80,7 @@ fn check(browser: &mut Browser, path: &Path) {
             browser.evaluate(OPEN);
             check_fit(browser, width);
             assert_eq!(browser.evaluate(CLIPPED), json!([]), "{width} {scheme}");
+            assert_eq!(browser.evaluate(SQUEEZED), json!([]), "{width} {scheme}");
             assert_eq!(browser.evaluate(SILENT), 0);
             assert_eq!(browser.evaluate(SKIPPED), json!([]));
             let contrast = browser.evaluate(CONTRAST).as_f64().unwrap();

@@ -214,6 +214,7 @@ fn behaviour(task: &TaskFacts, cell: usize, trained: f64, generator: &mut ChaCha
     let gate = |(place, function): (usize, &&str)| Gate {
         function: function.to_string(),
         line: format!("cells/{}.rs:{}", ["rnn", "lstm", "gru", "mgu"][cell % 4], 71 + 3 * place),
+        name: if place % 4 == 3 { String::new() } else { format!("part {} of 4 of wx, wh, b", place + 1) },
         low: (0.02 + 0.3 * trained * generator.random::<f64>()).min(1.0),
         high: (0.01 + 0.5 * trained * generator.random::<f64>()).min(1.0),
     };

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::{LETTERS, WIDTH, at, chart, heading};
-use super::style::{Look, shortened, shortened_in_front, width};
+use super::style::{Look, shortened, width};
 use crate::report::number::{fixed, listed};
 
 /// Tracks with a share at each end.
@@ -54,7 +54,8 @@ impl Bars {
                     g.(track.look.class()) {
                         (track.look.marker(5.0, y + 5.0, 3.5))
                         text.name x="14" y=(at(y + 9.0)) {
-                            (name) " " tspan.tick { (shortened_in_front(&track.part, LETTERS, room)) }
+                            title { (track.name) " " (track.part) }
+                        (name) " " tspan.tick { (shortened(&track.part, LETTERS, room)) }
                         }
                         @if let Some(shares) = track.before { g.pale { (track_of(shares, y + 15.0, 5.0)) } }
                         @if let Some(shares) = track.after {

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart, heading};
+use super::frame::{Axis, Frame, WIDTH, at, chart, heading};
+use super::names::{Name, beside_their_ends, room_for};
 use super::scale::Scale;
-use super::style::{Look, shortened, width};
+use super::style::Look;
 use crate::report::number::{listed, short};
 
 /// A chart of curves.
@@ -84,28 +85,18 @@ impl Point {
 const TOP: f64 = 48.0;
 const HEIGHT: f64 = 280.0;
 const BOTTOM: f64 = 42.0;
-/// The room that names may take from the plot.
-const WIDEST_NAME: f64 = 112.0;
-/// The room between two names.
-const SPACING: f64 = 14.0;
 
 impl Lines {
     /// The chart as SVG.
     pub fn svg(&self) -> Markup {
         let names = self.curves.iter().filter(|curve| curve.form.is_named()).map(|curve| &curve.name);
         let names = names.chain(self.levels.iter().map(|level| &level.name));
-        let room = names.map(|name| width(name, LETTERS) + 16.0).fold(10.0, f64::max).min(WIDEST_NAME);
         let frame = Frame {
             left: Frame::labels_of(&self.y.scale),
-            right: WIDTH - room,
+            right: WIDTH - room_for(names.map(String::as_str)),
             top: TOP,
             bottom: HEIGHT - BOTTOM,
         };
-        let (beside, outside): (Vec<End<'_>>, Vec<End<'_>>) = {
-            let ends = self.ends(&frame);
-            ends.iter().copied().partition(|end| end.has_room(&frame, &ends))
-        };
-        let heights = spread_out(outside.iter().map(|end| end.y).collect(), frame.top - 4.0, frame.bottom);
         chart(
             HEIGHT,
             &self.words(),
@@ -122,36 +113,25 @@ impl Lines {
                 @for level in &self.levels { @if let Some(y) = frame.y(&self.y.scale, level.value) {
                     path.reference d={ "M" (at(frame.left)) " " (at(y)) "H" (at(frame.right)) } {}
                 } }
-                @for end in &beside {
-                    g.(end.class()) {
-                        (end.marker())
-                        text.reference.own x=(at(end.x + 8.0)) y=(at(end.y + 4.0)) { (end.name) }
-                    }
-                }
-                @for (end, height) in outside.iter().zip(heights) {
-                    g.(end.class()) {
-                        @if (height - end.y).abs() > 3.0 || end.x < frame.right - 2.0 {
-                            path.leader d={ "M" (at(end.x + 4.0)) " " (at(end.y)) "L" (at(frame.right + 7.0)) " " (at(height)) } {}
-                        }
-                        (end.marker())
-                        text.name x=(at(frame.right + 10.0)) y=(at(height + 4.0)) {
-                            (shortened(end.name, LETTERS, room - 10.0))
-                        }
-                    }
-                }
+                (beside_their_ends(&frame, self.ends(&frame)))
             },
         )
     }
 
     /// Where the curves and levels that are named end.
-    fn ends(&self, frame: &Frame) -> Vec<End<'_>> {
+    fn ends(&self, frame: &Frame) -> Vec<Name<'_>> {
         let curves = self.curves.iter().filter(|curve| curve.form.is_named()).filter_map(|curve| {
             let (x, y) = curve.points.iter().rev().find_map(|point| self.place(frame, point.x, point.y))?;
-            Some(End { name: &curve.name, look: (curve.form != Form::Reference).then_some(curve.look), x, y })
+            Some(Name {
+                text: &curve.name,
+                look: (curve.form != Form::Reference).then_some(curve.look),
+                x,
+                y,
+            })
         });
         let levels = self.levels.iter().filter_map(|level| {
-            Some(End {
-                name: &level.name,
+            Some(Name {
+                text: &level.name,
                 look: None,
                 x: frame.right,
                 y: frame.y(&self.y.scale, level.value)?,
@@ -243,35 +223,6 @@ impl Curve {
     }
 }
 
-/// Where a line ends, with its name; only a curve of its own look has a marker there.
-#[derive(Clone, Copy)]
-struct End<'a> {
-    name: &'a str,
-    look: Option<Look>,
-    x: f64,
-    y: f64,
-}
-
-impl End<'_> {
-    fn class(&self) -> &'static str {
-        self.look.map_or("none", Look::class)
-    }
-
-    fn marker(&self) -> Markup {
-        self.look.map(|look| look.marker(self.x, self.y, 3.0)).unwrap_or_default()
-    }
-
-    /// Whether the name fits between the end and the edge, away from other ends.
-    fn has_room(&self, frame: &Frame, ends: &[End<'_>]) -> bool {
-        let reach = width(self.name, LETTERS) + 18.0;
-        let near = |other: &&End<'_>| {
-            (other.y - self.y).abs() < SPACING && other.x > self.x - reach && other.x < self.x + reach
-        };
-        // It finds itself.
-        self.x + reach < frame.right && ends.iter().filter(near).count() == 1
-    }
-}
-
 /// A path through spots; where one is missing, the line is interrupted.
 fn joined(spots: &[Option<(f64, f64)>]) -> String {
     let mut path = String::new();
@@ -283,34 +234,6 @@ fn joined(spots: &[Option<(f64, f64)>]) -> String {
         down = spot.is_some();
     }
     path
-}
-
-/// Heights near these, far enough from one another to write a name at each, between two bounds.
-fn spread_out(heights: Vec<f64>, top: f64, bottom: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..heights.len()).collect();
-    order.sort_by(|a, b| heights[*a].total_cmp(&heights[*b]));
-    let spacing = SPACING.min((bottom - top) / heights.len().max(1) as f64);
-    let mut spread: Vec<f64> = order.iter().map(|place| heights[*place].clamp(top, bottom)).collect();
-    // Neighbours that are too close part by the same way up and down; a few rounds settle groups.
-    for _ in 0..200 {
-        for lower in 1..spread.len() {
-            let short = (spacing - (spread[lower] - spread[lower - 1])) / 2.0;
-            if short > 0.0 {
-                spread[lower - 1] -= short;
-                spread[lower] += short;
-            }
-        }
-        for (place, height) in spread.iter_mut().enumerate() {
-            let above = top + spacing * place as f64;
-            let below = bottom - spacing * (heights.len() - 1 - place) as f64;
-            *height = height.clamp(above.min(below), below);
-        }
-    }
-    let mut result = heights;
-    for (place, height) in order.into_iter().zip(spread) {
-        result[place] = height;
-    }
-    result
 }
 
 /// A vertical axis over all that some curves and levels show.
@@ -335,22 +258,6 @@ pub fn height_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_do_not_lie_on_one_another() {
-        let check = |heights: &[f64], top, bottom| {
-            let spread = spread_out(heights.to_vec(), top, bottom);
-            let mut sorted = spread.clone();
-            sorted.sort_by(f64::total_cmp);
-            let spacing = SPACING.min((bottom - top) / heights.len() as f64);
-            assert!(sorted.windows(2).all(|pair| pair[1] - pair[0] > spacing - 0.5), "{spread:?}");
-            assert!(sorted.iter().all(|height| (top - 0.1..=bottom + 0.1).contains(height)), "{spread:?}");
-        };
-        check(&[50.0, 50.0, 50.0, 51.0], 40.0, 240.0);
-        check(&[239.0, 240.0, 60.0], 40.0, 240.0);
-        check(&[100.0; 30], 40.0, 240.0);
-        assert_eq!(spread_out(vec![200.0, 100.0], 40.0, 240.0), [200.0, 100.0]);
-    }
 
     #[test]
     fn a_curve_is_interrupted_where_there_is_no_number() {

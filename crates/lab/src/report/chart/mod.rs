@@ -8,6 +8,7 @@ pub mod bars;
 pub mod dots;
 mod frame;
 pub mod lines;
+mod names;
 pub mod scale;
 pub mod strips;
 mod style;

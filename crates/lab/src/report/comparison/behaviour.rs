@@ -227,7 +227,7 @@ fn gates(tasks: &[(&TaskFacts, Vec<Seen<'_>>)]) -> Markup {
             (figure(&charts, "How often each squashing function is within a twentieth of an end of its range, over all units, \
                 steps and sequences, a mean over seeds: from the left the lower end, where a gate is closed, from the right the \
                 upper end. The thin pale bar is before training, the full one after it, and the numbers are its shares. A function \
-                is named by the line that calls it."))
+                is named by its scope or its parameters, and by the line that calls it."))
         }
     }
 }
@@ -243,7 +243,10 @@ fn tracks(cell: &Seen<'_>) -> Vec<Track> {
     gates
         .map(|(place, gate)| Track {
             name: cell.name.into(),
-            part: format!("{} {}", gate.function, gate.line),
+            part: match gate.name.as_str() {
+                "" => format!("{} ({})", gate.function, gate.line),
+                name => format!("{} {name} ({})", gate.function, gate.line),
+            },
             look: cell.look,
             before: shares(&cell.before, place),
             after: shares(&cell.after, place),

@@ -194,7 +194,7 @@ fn show_texts(experiment: &mut Experiment, records: &mut [Placed]) {
         }
         let behaviour = record.behaviour.iter_mut().flat_map(|both| [&mut both.before, &mut both.after]);
         behaviour.flat_map(|behaviour| &mut behaviour.gates).for_each(|gate| {
-            [&mut gate.function, &mut gate.line].into_iter().for_each(visible);
+            [&mut gate.function, &mut gate.line, &mut gate.name].into_iter().for_each(visible);
         });
     }
 }
