@@ -45,10 +45,11 @@ pub enum Form {
     Whole,
     /// The same with a marker at each point.
     Marked,
-    /// A thin line of which nothing more is said.
-    Thin,
-    /// A thin line that ends in a cross.
-    Broken,
+    /// A thin line that ends in a cross, with its name or without.
+    Broken {
+        /// Whether its name stands at its end.
+        named: bool,
+    },
     /// A dashed line without colour, for what is no contestant.
     Reference,
 }
@@ -165,7 +166,7 @@ impl Lines {
                         (curve.look.marker(*x, *y, 3.5))
                     } }
                 }
-                @if let Some((x, y)) = last.filter(|_| curve.form == Form::Broken) {
+                @if let Some((x, y)) = last.filter(|_| curve.form.is_broken()) {
                     path.cross d={ "M" (at(x - 4.0)) " " (at(y - 4.0)) "l8 8m0 -8l-8 8" } {}
                 }
             }
@@ -194,7 +195,7 @@ impl Lines {
             let (first, last) = (curve.points.first()?, curve.points.last()?);
             Some(format!("{} goes from {} to {}", curve.name, short(first.y), short(last.y)))
         });
-        let broken = self.curves.iter().filter(|curve| curve.form == Form::Broken);
+        let broken = self.curves.iter().filter(|curve| curve.form.is_broken());
         let broken = broken.map(|curve| format!("a training of {} breaks off", curve.name));
         let references = self.levels.iter().chain(&self.marks);
         let references = references.map(|line| format!("a line at {}: {}", short(line.value), line.name));
@@ -204,14 +205,18 @@ impl Lines {
 }
 
 impl Form {
+    fn is_broken(self) -> bool {
+        matches!(self, Form::Broken { .. })
+    }
+
     fn is_named(self) -> bool {
-        matches!(self, Form::Whole | Form::Marked | Form::Reference)
+        !matches!(self, Form::Broken { named: false })
     }
 
     fn class(self) -> &'static str {
         match self {
             Form::Whole | Form::Marked => "line",
-            Form::Thin | Form::Broken => "thin",
+            Form::Broken { .. } => "thin",
             Form::Reference => "reference",
         }
     }
@@ -244,7 +249,7 @@ pub fn height_of<'a>(
 ) -> Scale {
     let curves: Vec<&Curve> = curves.into_iter().collect();
     // A training that diverges would press all others flat; it is shown as far as the others reach.
-    let steady = curves.iter().filter(|curve| curve.form != Form::Broken);
+    let steady = curves.iter().filter(|curve| !curve.form.is_broken());
     let mut values: Vec<f64> = steady
         .flat_map(|curve| curve.points.iter().flat_map(|point| [point.low, point.y, point.high]))
         .collect();

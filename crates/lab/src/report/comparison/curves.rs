@@ -99,6 +99,8 @@ fn curves(comparison: &Comparison, place: usize, along: &Read, read: &Read) -> V
     let mut curves = Vec::new();
     for (cell, name, look) in comparison.cells() {
         let standing = comparison.standing(place, cell);
+        // A cell that has nothing but diverged is named where the first of its trainings ends.
+        let mut named = standing.finished().next().is_none();
         let mut steps: BTreeMap<u64, Vec<&Stand>> = BTreeMap::new();
         for record in &standing.records {
             if record.outcome == Outcome::Finished {
@@ -111,7 +113,8 @@ fn curves(comparison: &Comparison, place: usize, along: &Read, read: &Read) -> V
                 .map(|point| Point::bare(along(point), read(point)))
                 .filter(|point| point.y.is_finite())
                 .collect();
-            curves.push(Curve { name: name.into(), look, points, form: Form::Broken });
+            curves.push(Curve { name: name.into(), look, points, form: Form::Broken { named } });
+            named = false;
         }
         let points: Vec<Point> =
             steps.values().filter_map(|points| over_seeds(points, along, read)).collect();

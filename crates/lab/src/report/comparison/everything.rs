@@ -51,6 +51,11 @@ fn config(comparison: &Comparison) -> String {
     serde_json::to_string_pretty(&comparison.experiment).unwrap_or_default()
 }
 
+/// A number of steps.
+fn whole(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
 fn settings(comparison: &Comparison) -> Markup {
     let settings = &comparison.experiment.settings;
     let size = match settings.size {
@@ -68,8 +73,8 @@ fn settings(comparison: &Comparison) -> Markup {
                 if rates.len() == 1 { rates[0].clone() } else { format!("the best of {}", listed(&rates)) }
             ),
         ),
-        ("Steps", format!("{} of {} sequences", short(settings.steps as f64), count(settings.batch))),
-        ("Steps to choose a rate", short(settings.sweep_steps as f64)),
+        ("Steps", format!("{} of {} sequences", whole(settings.steps), count(settings.batch))),
+        ("Steps to choose a rate", whole(settings.sweep_steps)),
         (
             "Gradients clipped at",
             settings.clip.map_or("not clipped".into(), |clip| format!("norm {}", short(clip))),
