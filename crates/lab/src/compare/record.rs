@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
+use crate::run_dir::number;
 
 /// A training from its start to its end.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -26,6 +27,7 @@ pub struct Record {
     /// How it stood along the way, on sequences that it was not trained on.
     pub curve: Vec<Point>,
     /// The median time of a step, in milliseconds.
+    #[serde(deserialize_with = "number")]
     pub milliseconds_per_step: f64,
     /// The bytes that a step works in, weights and moments included.
     pub bytes: usize,
@@ -66,12 +68,16 @@ pub struct Point {
     /// Steps taken.
     pub step: u64,
     /// Seconds of training, without those of evaluation.
+    #[serde(deserialize_with = "number")]
     pub seconds: f64,
     /// The mean loss of the training batches since the last point.
+    #[serde(deserialize_with = "number")]
     pub training_loss: f64,
     /// The loss on held-out sequences.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// The score on held-out sequences.
+    #[serde(deserialize_with = "number")]
     pub score: f64,
 }
 
@@ -81,8 +87,10 @@ pub struct AtLength {
     /// The length in the terms of the task.
     pub length: usize,
     /// The loss.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// The score.
+    #[serde(deserialize_with = "number")]
     pub score: f64,
 }
 
