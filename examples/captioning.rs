@@ -68,8 +68,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         progress.report(&training.progress(&losses));
         if training.step.is_multiple_of(recipe.steps / 8) {
             let (engine, params, model) = training.parts();
-            let captions =
-                describe_pictures(engine, params, model, &data.vocabulary, &data.val, &SHOWN, &Decoding::default())?;
+            let captions = describe_pictures(
+                engine,
+                params,
+                model,
+                &data.vocabulary,
+                &data.val,
+                &SHOWN,
+                &Decoding::default(),
+            )?;
             for (picture, caption) in SHOWN.iter().zip(&captions) {
                 let truth = data.val.references[*picture][0].join(" ");
                 progress.println(&format!("  {:<58} said of: {truth}", caption.join(" ")));
@@ -95,7 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let shown: Vec<usize> = (0..test.pictures.len().min(ON_SHEET)).collect();
-    let captions = describe_pictures(engine, params, model, &data.vocabulary, test, &shown, &Decoding::default())?;
+    let captions =
+        describe_pictures(engine, params, model, &data.vocabulary, test, &shown, &Decoding::default())?;
     let said: Vec<String> = captions.iter().map(|caption| caption.join(" ")).collect();
     let truths: Vec<String> = shown.iter().map(|n| test.references[*n][0].join(" ")).collect();
     let verdict = |n: usize| judge(&captions[n], &generated.test[n]) == Verdict::True;

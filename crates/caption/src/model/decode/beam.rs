@@ -129,8 +129,8 @@ impl Group {
             }
             let mut caption = self.live[live].1.clone();
             caption.say(word, log_probability);
-            chosen.push(word);
             if caption.ended {
+                chosen.push(END);
                 self.finished.push(caption);
             } else {
                 next.push((first_row + live, caption));
@@ -148,6 +148,7 @@ impl Group {
         if self.finished.len() == width && self.finished.iter().all(|caption| score(caption) >= hope) {
             self.live.clear();
         }
+        chosen.extend(self.live.iter().filter_map(|(_, caption)| caption.words.last()));
     }
 
     /// What it has found when the search is over.

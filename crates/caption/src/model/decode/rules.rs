@@ -3,6 +3,9 @@
 use super::Decoding;
 use crate::data::{NULL, START, UNKNOWN};
 
+/// The logarithm of the least probability: numbers end a little below it.
+const LEAST: f64 = -700.0;
+
 /// Whether `<UNK>` is more probable than any word that could stand in its place.
 pub(super) fn unknown_is_likeliest(row: &[f64]) -> bool {
     let Some(unknown) = row.get(UNKNOWN as usize) else { return false };
@@ -13,7 +16,8 @@ pub(super) fn unknown_is_likeliest(row: &[f64]) -> bool {
 /// Gives what may not come after `words` no probability: `row` has the logarithms for all words.
 ///
 /// Never said are `<NULL>` and `<START>`, `<UNK>` unless it is allowed, and a word that would end a run of
-/// `no_repeat` words which the caption has already. What is not a number is not said either. `<END>` may always come.
+/// `no_repeat` words which the caption has already; what is not a number, or has no probability that a number can
+/// hold, is not said either.
 pub(super) fn forbid(row: &mut [f64], words: &[i32], decoding: &Decoding) {
     let mut silence = |word: i32| {
         if let Some(entry) = usize::try_from(word).ok().and_then(|word| row.get_mut(word)) {
@@ -30,7 +34,8 @@ pub(super) fn forbid(row: &mut [f64], words: &[i32], decoding: &Decoding) {
         let last = &words[words.len() + 1 - run..];
         words.windows(run).filter(|seen| seen.starts_with(last)).for_each(|seen| silence(seen[run - 1]));
     }
-    row.iter_mut().filter(|entry| entry.is_nan()).for_each(|entry| *entry = f64::NEG_INFINITY);
+    // Written so that a NaN is one of them.
+    row.iter_mut().filter(|entry| !(**entry >= LEAST)).for_each(|entry| *entry = f64::NEG_INFINITY);
 }
 
 #[cfg(test)]
@@ -41,7 +46,7 @@ mod tests {
     #[track_caller]
     fn check(words: &[i32], decoding: Decoding, expected: &[usize]) {
         let mut row = [-1.0; 9];
-        row[8] = f64::NAN;
+        row[8] = if words.is_empty() { f64::NAN } else { -1e9 };
         forbid(&mut row, words, &decoding);
         let left: Vec<usize> = (0..row.len()).filter(|word| row[*word] == -1.0).collect();
         assert_eq!(left, expected, "after {words:?}");
