@@ -109,8 +109,21 @@ fn repeats(words: &[i32], run: usize) -> bool {
     (0..runs.len()).any(|n| runs[..n].contains(&runs[n]))
 }
 
-/// All captions of at most `longest` words of A, B, C with the logarithm of their probability from the training loss,
-/// those that end first, the best first.
+/// The logarithm of the probability of some words, and of `<END>` after them where it is said, by the training loss.
+fn by_loss(model: &(Captioner<AnyCell>, Params), picture: &[f32], words: &[i32], ended: bool) -> f64 {
+    let ids = [&[START][..], words, if ended { &[END] } else { &[] }].concat();
+    let captions = Captions { width: ids.len(), ids };
+    let pictures = Pictures::Features { width: picture.len(), data: picture.to_vec() };
+    let split = Split { pictures, names: vec![], captions, picture_of: vec![0], references: vec![] };
+    let mut batch = Batch::default();
+    batch.fill(&split, &[0]);
+    let tape = model.1.tape();
+    let loss = model.0.loss(&tape, &batch).sum;
+    -Engine::new().run(&[loss]).unwrap().number(0)
+}
+
+/// All captions of at most `longest` words of A, B, C with the logarithm of their probability, those that end first,
+/// the best first.
 fn exhaustive(
     model: &(Captioner<AnyCell>, Params),
     picture: &[f32],
@@ -130,17 +143,8 @@ fn exhaustive(
         .into_iter()
         .map(|words| {
             let ended = words.len() < longest;
-            let mut ids = [&[START][..], &words, if ended { &[END] } else { &[] }].concat();
-            let tokens = ids.len() - 1;
-            ids.resize(longest + 2, NULL);
-            let captions = Captions { width: longest + 2, ids };
-            let pictures = Pictures::Features { width: picture.len(), data: picture.to_vec() };
-            let split = Split { pictures, names: vec![], captions, picture_of: vec![0], references: vec![] };
-            let mut batch = Batch::default();
-            batch.fill(&split, &[0]);
-            let tape = model.1.tape();
-            let loss = model.0.loss(&tape, &batch).sum;
-            let log_probability = -Engine::new().run(&[loss]).unwrap().number(0);
+            let tokens = words.len() + usize::from(ended);
+            let log_probability = by_loss(model, picture, &words, ended);
             (ended, log_probability / (tokens as f64).powf(power), words, log_probability)
         })
         .collect();
@@ -411,6 +415,55 @@ fn the_length_penalty_chooses_between_short_and_long() {
     assert!((best(0.0).log_probability - 0.36_f64.ln()).abs() < 1e-12);
 }
 
+/// Beam search as the definition says, all continuations sorted in every step.
+fn naive_beam(
+    model: &(Captioner<AnyCell>, Params),
+    picture: &[f32],
+    beam: &Beam,
+    longest: usize,
+) -> Vec<Vec<i32>> {
+    let score = |tokens: usize, value: f64| value / (tokens as f64).powf(beam.length_penalty);
+    let mut live: Vec<(Vec<i32>, f64)> = vec![(vec![], 0.0)];
+    let mut finished: Vec<(Vec<i32>, f64)> = Vec::new();
+    for step in 1..=longest {
+        let mut all: Vec<(Vec<i32>, bool, f64)> = Vec::new();
+        for (words, _) in &live {
+            all.push((words.clone(), true, by_loss(model, picture, words, true)));
+            for word in [A, B, C] {
+                let longer = [words.as_slice(), &[word]].concat();
+                let value = by_loss(model, picture, &longer, false);
+                all.push((longer, false, value));
+            }
+        }
+        all.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let ends = all.iter().take(beam.width).filter(|(_, ended, _)| *ended);
+        finished.extend(ends.map(|(words, _, value)| (words.clone(), score(step, *value))));
+        finished.sort_by(|a, b| b.1.total_cmp(&a.1));
+        finished.truncate(beam.width);
+        let goes_on = all.into_iter().filter(|(_, ended, _)| !ended).take(beam.width);
+        live = goes_on.map(|(words, _, value)| (words, score(step, value))).collect();
+        let full = finished.len() == beam.width;
+        if full && live.iter().all(|(_, score)| *score <= finished[beam.width - 1].1) {
+            break;
+        }
+    }
+    // What goes on is in order already, as all of it is as long.
+    finished.into_iter().chain(live).map(|(words, _)| words).take(beam.width).collect()
+}
+
+#[test]
+fn a_narrow_beam_finds_what_its_definition_says() {
+    let model = random("lstm", DType::F64, [3, 5, 7], true);
+    let pictures = features(8, 3);
+    for (width, length_penalty) in [(1, 0.7), (2, 0.0), (2, 0.7), (3, 1.0), (5, 2.0)] {
+        let beam = Beam { width, length_penalty, ..Beam::default() };
+        let how = Decoding { longest: 8, ..by(Method::Beam(beam)) };
+        for (picture, found) in pictures.chunks(3).zip(decode(&model, &pictures, 8, &how)) {
+            assert_eq!(words(&found), naive_beam(&model, picture, &beam, 8), "{beam:?}");
+        }
+    }
+}
+
 /// Groups of one caption each, as the definition says, from the table of scores.
 fn naive_groups(table: &[[f64; 7]; 7], groups: usize, diversity: f64, longest: usize) -> Vec<Vec<i32>> {
     let mut all = vec![(vec![], false); groups];
@@ -418,12 +471,12 @@ fn naive_groups(table: &[[f64; 7]; 7], groups: usize, diversity: f64, longest: u
         let mut chosen = [0.0; 7];
         for (words, ended) in all.iter_mut().filter(|(_, ended)| !ended) {
             let row = &table[words.last().copied().unwrap_or(START) as usize];
-            let total: f64 = row.iter().map(|score| score.exp()).sum();
-            let value = |word: usize| (row[word].exp() / total).ln() - diversity * chosen[word];
+            // What all scores share decides nothing.
+            let value = |word: i32| row[word as usize] - diversity * chosen[word as usize];
             let best =
-                [2, 4, 5, 6].into_iter().reduce(|a, b| if value(b) > value(a) { b } else { a }).unwrap();
-            chosen[best] += 1.0;
-            if best == END as usize { *ended = true } else { words.push(best as i32) }
+                [END, A, B, C].into_iter().reduce(|a, b| if value(b) > value(a) { b } else { a }).unwrap();
+            chosen[best as usize] += 1.0;
+            if best == END { *ended = true } else { words.push(best) }
         }
     }
     let mut found: Vec<Vec<i32>> = all.into_iter().map(|(words, _)| words).collect();
@@ -433,29 +486,34 @@ fn naive_groups(table: &[[f64; 7]; 7], groups: usize, diversity: f64, longest: u
 
 #[test]
 fn groups_keep_away_from_each_other() {
-    let mut table = [[0.0; 7]; 7];
-    let mut scores = Vec::new();
-    for (before, row) in table.iter_mut().enumerate() {
-        for (word, score) in row.iter_mut().enumerate() {
-            *score = ((before * 5 + word * 3 + before * word) % 7) as f64 / 3.0
-                - if word == 2 { 0.5 } else { 0.0 };
-            scores.push((Some(before as i32), word as i32, *score));
-        }
-    }
-    let model = bigrams(&scores);
-    let found = |groups, diversity| {
+    let found = |model: &(Captioner<Bigrams>, Params), groups, diversity| {
         let beam = Beam { width: groups, length_penalty: 0.0, groups, diversity };
-        let mut found = words(&said(&model, &Decoding { longest: 6, ..by(Method::Beam(beam)) }));
+        let mut found = words(&said(model, &Decoding { longest: 6, ..by(Method::Beam(beam)) }));
         found.sort();
         found
     };
-    for diversity in [0.0, 0.3, 1.0, 5.0] {
-        assert_eq!(found(3, diversity), naive_groups(&table, 3, diversity, 6), "diversity {diversity}");
+    for shift in 0..20 {
+        let mut table = [[0.0; 7]; 7];
+        let mut scores = Vec::new();
+        for (before, row) in table.iter_mut().enumerate() {
+            for (word, score) in row.iter_mut().enumerate() {
+                *score = 2.0 * ((before * 31 + word * 17 + before * word * 3 + shift * 7) as f64).sin();
+                scores.push((Some(before as i32), word as i32, *score));
+            }
+        }
+        let model = bigrams(&scores);
+        for diversity in [0.0, 0.3, 1.0, 50.0] {
+            let expected = naive_groups(&table, 4, diversity, 6);
+            assert_eq!(found(&model, 4, diversity), expected, "table {shift}, diversity {diversity}");
+        }
+        let alike = found(&model, 4, 0.0);
+        assert!(alike.iter().all(|words| *words == alike[0]), "{alike:?}");
+        // There are four ways to begin: three words and none.
+        let mut begun: Vec<Option<i32>> =
+            found(&model, 4, 50.0).iter().map(|words| words.first().copied()).collect();
+        begun.dedup();
+        assert_eq!(begun, [None, Some(A), Some(B), Some(C)]);
     }
-    let alike = found(3, 0.0);
-    assert!(alike[0] == alike[1] && alike[1] == alike[2], "{alike:?}");
-    let apart = found(3, 5.0);
-    assert!(apart[0] != apart[1] && apart[1] != apart[2], "{apart:?}");
 }
 
 #[test]

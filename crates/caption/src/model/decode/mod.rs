@@ -39,11 +39,6 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// `log p / tokensᵃ` with `<END>` as a token: what beams are compared by.
-    fn score(&self, length_penalty: f64) -> f64 {
-        self.log_probability / (self.probabilities.len().max(1) as f64).powf(length_penalty)
-    }
-
     /// Goes on with a word, or ends with `<END>`.
     fn say(&mut self, word: i32, log_probability: f64) {
         self.probabilities.push(log_probability.exp());

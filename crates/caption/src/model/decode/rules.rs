@@ -34,8 +34,8 @@ pub(super) fn forbid(row: &mut [f64], words: &[i32], decoding: &Decoding) {
         let last = &words[words.len() + 1 - run..];
         words.windows(run).filter(|seen| seen.starts_with(last)).for_each(|seen| silence(seen[run - 1]));
     }
-    // Written so that a NaN is one of them.
-    row.iter_mut().filter(|entry| !(**entry >= LEAST)).for_each(|entry| *entry = f64::NEG_INFINITY);
+    let impossible = |entry: &f64| entry.is_nan() || *entry < LEAST;
+    row.iter_mut().filter(|entry| impossible(entry)).for_each(|entry| *entry = f64::NEG_INFINITY);
 }
 
 #[cfg(test)]

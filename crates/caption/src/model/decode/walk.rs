@@ -2,7 +2,7 @@
 //!
 //! Each sentence is a row. A step's rows go on from any rows of the step before, so that a beam keeps, drops and
 //! doubles sentences by naming them; their states are gathered by the step's own program. The number of rows takes few
-//! values, that one plan serves many steps: it is halved when half of them would do, and filled up with rows that
+//! values, so that one plan serves many steps: it is halved when half of them would do, and filled up with rows that
 //! nobody reads.
 
 use nn::{Cell, Params, zero_state};
