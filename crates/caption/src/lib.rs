@@ -9,11 +9,13 @@
 pub mod check;
 pub mod contact_sheet;
 pub mod data;
+pub mod diagnosis;
 pub mod error;
 pub mod evaluate;
 pub mod handwritten;
 pub mod metrics;
 pub mod model;
 pub mod reference;
+pub mod scoring;
 pub mod training;
 pub mod trial;
