@@ -3,7 +3,7 @@
 //! In reading order: [`data`] is what it learns from; [`model`] the network, [`training`] how it learns,
 //! [`evaluate`] and [`metrics`] how good it is, and [`trial`] all of it in one call; [`handwritten`] are the formulas of its backward pass in
 //! plain loops, [`reference`](mod@reference) published numbers, and [`check`] holds autodiff against both; [`contact_sheet`]
-//! shows captioned pictures; [`error`] is what can go wrong.
+//! shows captioned pictures, [`serve`] describes those that a browser brings; [`error`] is what can go wrong.
 #![deny(missing_docs)]
 
 pub mod check;
@@ -17,5 +17,6 @@ pub mod metrics;
 pub mod model;
 pub mod reference;
 pub mod scoring;
+pub mod serve;
 pub mod training;
 pub mod trial;
