@@ -9,6 +9,7 @@
 #[path = "../../lab/tests/report/browser.rs"]
 mod browser;
 #[path = "serve/setting.rs"]
+#[allow(dead_code, reason = "a browser is client enough here")]
 mod setting;
 
 use std::path::Path;
@@ -132,6 +133,7 @@ fn a_picture_is_described_in_a_browser() {
         browser.evaluate("document.getElementById('shell').textContent").as_str().unwrap().contains("beam=5")
     );
 
+    if let Ok(d) = std::env::var("SHOTS") { std::fs::write(format!("{d}/beam.png"), browser.screenshot()).unwrap(); }
     // A picture that is dropped, which only the page itself can do.
     let bytes = picture(1).0;
     browser.evaluate("document.getElementById('status').textContent = ''");
@@ -144,32 +146,30 @@ fn a_picture_is_described_in_a_browser() {
     check_words(&mut browser, &running.describe("?beam=5", &bytes).json()["captions"][0]);
     assert_eq!(troubles(&browser.events(), &server), Vec::<Value>::new());
 
-    // The keyboard comes to the file first, then to the settings.
-    browser.evaluate("document.activeElement.blur()");
-    let mut reached = Vec::new();
-    for _ in 0..2 {
+    // The keyboard comes to the file first, then to how words are chosen, of which one is one stop.
+    browser.open(&server, 1280, 900, "light");
+    let mut press_tab = || {
         for kind in ["keyDown", "keyUp"] {
-            browser.call(
-                "Input.dispatchKeyEvent",
-                json!({ "type": kind, "key": "Tab", "windowsVirtualKeyCode": 9 }),
-            );
+            browser.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": "Tab", "windowsVirtualKeyCode": 9 }));
         }
-        reached.push(browser.evaluate("document.activeElement.id || document.activeElement.name"));
-    }
-    assert!(reached.contains(&json!("file")) || reached.contains(&json!("method")), "{reached:?}");
+        browser.evaluate("document.activeElement.name || document.activeElement.id")
+    };
+    let reached: Vec<Value> = (0..4).map(|_| press_tab()).collect();
+    assert_eq!(json!(reached), json!(["file", "method", "longest", "no_repeat"]));
 
     // What cannot be described is told in words; the browser notes the refusal, and nothing else.
     choose(&mut browser, &text);
     let words = browser.evaluate("document.getElementById('trouble').textContent");
     assert!(words.as_str().unwrap().contains("expected a PNG or JPEG"), "{words}");
     assert_eq!(browser.evaluate(WORDS), json!([]));
-    browser.events();
-    browser.evaluate("document.getElementById('status').textContent = ''");
-    browser.evaluate("(() => { const wide = document.querySelector('[name=beam]'); wide.value = 400; wide.dispatchEvent(new Event('change', { bubbles: true })) })()");
-    until_answered(&mut browser);
+    browser.evaluate(
+        "document.querySelector('[value=beam]').click(); document.querySelector('[name=beam]').value = 400",
+    );
     choose(&mut browser, &second);
     let words = browser.evaluate("document.getElementById('trouble').textContent");
     assert!(words.as_str().unwrap().contains("give at most 20"), "{words}");
+    let own_words = |event: &Value| event["params"]["entry"]["source"] == "network";
+    assert!(troubles(&browser.events(), &server).iter().all(own_words));
 }
 
 /// The page shows the words of a caption, each with its probability, and the end.

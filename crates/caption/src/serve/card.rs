@@ -40,7 +40,7 @@ impl Card {
         let settings = model.settings.clone();
         let weights = model.params.weight_count();
         let about = format!(
-            "It sees {} and speaks by a cell `{}` of width {}, with {weights} weights and a vocabulary of {} words.",
+            "It sees {} and speaks by the cell {} of width {}; {weights} weights, a vocabulary of {} words.",
             settings.input, settings.cell, settings.hidden, settings.vocabulary
         );
         Card {

@@ -146,6 +146,7 @@ function take(file) {
   shown.src = URL.createObjectURL(file);
   shown.hidden = false;
   part("invitation").hidden = true;
+  part("hint").textContent = "Drop, paste or choose another at any time.";
   describe();
 }
 
