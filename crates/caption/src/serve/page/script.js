@@ -146,7 +146,6 @@ function take(file) {
   shown.src = URL.createObjectURL(file);
   shown.hidden = false;
   part("invitation").hidden = true;
-  part("hint").textContent = "Drop, paste or choose another at any time.";
   describe();
 }
 
@@ -156,7 +155,10 @@ function showSettings() {
   part("shell").textContent = `curl --data-binary @picture.png '${location.origin}/api/describe?${chosen}'`;
 }
 
-part("picture").addEventListener("load", event => event.target.classList.toggle("tiny", event.target.naturalWidth < 160));
+part("picture").addEventListener("load", event => {
+  event.target.classList.toggle("tiny", event.target.naturalWidth < 160);
+  part("hint").textContent = "Drop, paste or choose another at any time.";
+});
 part("picture").addEventListener("error", event => {
   event.target.hidden = true;
   part("invitation").hidden = false;
