@@ -323,3 +323,31 @@ fn a_server_that_cannot_serve_says_why() {
     let none = refused(model(), "127.0.0.1", 0, Bounds { workers: 0, ..bounds() });
     assert!(none.contains("no room for a request"), "{none}");
 }
+
+/// The program from its start to Ctrl-C: the address that it prints is answered, and it ends well.
+#[cfg(unix)]
+#[test]
+fn the_command_serves_until_it_is_interrupted() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caption"));
+    let mut child = command
+        .arg("serve")
+        .arg(setting::saved())
+        .args(["--port", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let (_, rest) = first.split_once("http://").unwrap();
+    let (address, _) = rest.split_once(';').unwrap();
+    assert!(address.starts_with("127.0.0.1:"), "{first}");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET /api/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(stream).json(), json!({ "status": "ok" }));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(lines.collect::<Vec<_>>(), ["ended"]);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

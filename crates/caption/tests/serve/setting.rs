@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use caption::data::Pictures;
 use caption::data::scenes::Scenes;
+use caption::data::{Pictures, Source};
 use caption::model::{Input, ModelSettings};
 use caption::serve::{Bounds, Server};
 use caption::training::{Draw, Model, Recipe, Schedule, Training};
@@ -16,11 +17,16 @@ use tokio::sync::oneshot;
 /// A client that gets no answer says so after this time rather than never.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The model, which is trained once.
+/// The model.
 pub fn model() -> Model {
+    Model::load(&saved()).unwrap()
+}
+
+/// The model's file; it is trained once.
+pub fn saved() -> PathBuf {
     static SAVED: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = SAVED.get_or_init(|| {
-        let data = Scenes::small().generate().unwrap().dataset;
+        let data = Scenes::small().load().unwrap();
         let settings = ModelSettings {
             input: Input::of(&data.train),
             cell: "gru".into(),
@@ -40,7 +46,6 @@ pub fn model() -> Model {
         };
         let captions = data.train.captions.len();
         let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
-        let data = Scenes::small().generate().unwrap().dataset;
         while training.step < recipe.steps {
             training.take_step(&data.train).unwrap();
         }
@@ -49,12 +54,12 @@ pub fn model() -> Model {
         lab::checkpoint::save(&folder.path().join("model.json"), &tensors, &state).unwrap();
         folder
     });
-    Model::load(&folder.path().join("model.json")).unwrap()
+    folder.path().join("model.json")
 }
 
 /// A scene as a PNG, and as the network sees it.
 pub fn picture(row: usize) -> (Vec<u8>, Vec<f32>) {
-    let pictures = Scenes::small().generate().unwrap().dataset.val.pictures;
+    let pictures = Scenes::small().load().unwrap().val.pictures;
     let mut seen = Vec::new();
     pictures.see([row].into_iter(), &mut seen);
     let Pictures::Pixels { height, width, data } = pictures else { panic!("scenes are pixels") };
