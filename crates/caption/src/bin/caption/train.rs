@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use caption::error::Error;
 use caption::evaluate::{LONGEST, Scores, describe_all, score, score_scenes};
 use caption::model::{Input, ModelSettings};
+use caption::progress::Progress;
 use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
-use lab::progress::Progress;
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
