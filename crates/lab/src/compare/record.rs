@@ -1,6 +1,8 @@
 //! What one training of one cell on one task has shown: a line of the raw results.
+//!
+//! JSON has no NaN and no infinity: they are written as `null`, and read again as NaN.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::behaviour::Behaviour;
 
@@ -15,7 +17,7 @@ pub struct Record {
     pub purpose: Purpose,
     /// Decides the first weights and the batches.
     pub seed: u64,
-    /// The learning rate at the start.
+    /// The highest learning rate, which is reached after the first twentieth of the steps.
     pub learning_rate: f64,
     /// The width of the hidden state.
     pub hidden: usize,
@@ -25,7 +27,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// How it stood along the way, on sequences that it was not trained on.
     pub curve: Vec<Point>,
-    /// The median time of a step, in milliseconds.
+    /// The median time of a step, in milliseconds; NaN when no step was taken.
+    #[serde(deserialize_with = "number_or_nan")]
     pub milliseconds_per_step: f64,
     /// The bytes that a step works in, weights and moments included.
     pub bytes: usize,
@@ -80,9 +83,11 @@ pub struct Point {
 pub struct AtLength {
     /// The length in the terms of the task.
     pub length: usize,
-    /// The loss.
+    /// The loss, which need not be finite: a state may grow without bound over more steps than it was trained on.
+    #[serde(deserialize_with = "number_or_nan")]
     pub loss: f64,
     /// The score.
+    #[serde(deserialize_with = "number_or_nan")]
     pub score: f64,
 }
 
@@ -100,4 +105,8 @@ impl Record {
     pub fn last(&self) -> Option<&Point> {
         (self.outcome == Outcome::Finished).then(|| self.curve.last()).flatten()
     }
+}
+
+fn number_or_nan<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or(f64::NAN))
 }

@@ -66,6 +66,13 @@ impl Progress {
         Progress { start: Instant::now(), view: View::Lines { out, pace: Pace::default() } }
     }
 
+    /// Says how many steps there are, when that was not known at the start.
+    pub fn set_length(&mut self, steps: u64) {
+        if let View::Bar(bar) = &self.view {
+            bar.set_length(steps);
+        }
+    }
+
     /// How long it has been going on.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
