@@ -8,6 +8,7 @@ use nn::Layout;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::settings::{LONGEST, Setting, full_name};
 use super::{Baseline, Batch, Kind, Measure, Task, Values};
 
 /// The sum of two marked numbers among many.
@@ -26,7 +27,7 @@ impl Default for Adding {
 
 impl Task for Adding {
     fn name(&self) -> String {
-        "adding".into()
+        full_name("adding", *self, Adding::default())
     }
 
     fn about(&self) -> String {
@@ -85,5 +86,8 @@ impl Task for Adding {
 
     fn baseline(&self, _length: usize) -> Baseline {
         Baseline { loss: 1.0 / 6.0, score: 1.0 / 6.0, strategy: "says 1, the mean of the sum".into() }
+    }
+    fn settings(&mut self) -> Vec<Setting<'_>> {
+        vec![Setting { name: "steps", range: 2..=LONGEST, value: &mut self.steps }]
     }
 }

@@ -4,10 +4,40 @@
 //! A [`Task`] draws batches of any number of sequences, and of other lengths than those that are trained on. What counts is
 //! either a class at some steps, for which the loss is the cross entropy, or numbers at some steps, for which it is the
 //! squared error; both are means over the steps that count.
+//!
+//! | task | asks for |
+//! |---|---|
+//! | [`Adding`] | the sum of two marked numbers |
+//! | [`CopyMemory`] | symbols again after a delay |
+//! | [`SelectiveCopy`] | symbols again that stood among blanks |
+//! | [`Dyck`] | the bracket that may be closed |
+//! | [`Parity`] | whether the ones so far are odd in number |
+//! | [`AssociativeRecall`] | the values of keys |
+//! | [`Sorting`] | symbols again in order |
+//! | [`Text`] | the next character of a text |
 
 mod adding;
+mod copy_memory;
+mod dyck;
+mod parity;
+mod recall;
+mod selective_copy;
+mod settings;
+mod sorting;
+mod steps;
+mod tales;
+mod text;
 
 pub use adding::Adding;
+pub use copy_memory::CopyMemory;
+pub use dyck::Dyck;
+pub use parity::Parity;
+pub use recall::AssociativeRecall;
+pub use selective_copy::SelectiveCopy;
+pub use settings::{Setting, TaskError, parse};
+pub use sorting::Sorting;
+pub use steps::Steps;
+pub use text::Text;
 
 use nn::Layout;
 use rand::SeedableRng;
@@ -16,7 +46,7 @@ use serde::{Deserialize, Serialize};
 
 /// A problem about sequences.
 pub trait Task: Send + Sync {
-    /// The name by which it is chosen: `adding`.
+    /// The name by which it is chosen, with the settings that are not the usual ones: `adding`, `adding:steps=200`.
     fn name(&self) -> String;
 
     /// What it asks, in a sentence with its settings.
@@ -42,11 +72,23 @@ pub trait Task: Send + Sync {
         vec![self.length()]
     }
 
-    /// Draws so many sequences of a length.
+    /// Draws so many sequences of a length to train on. A task that is trained on many lengths draws one up to this for
+    /// each sequence. A length that is too short for the task is the shortest that is not.
     fn draw(&self, sequences: usize, length: usize, generator: &mut ChaCha8Rng) -> Batch;
 
-    /// What is reached without looking at what matters, at a length.
+    /// Draws so many sequences of exactly this length to judge a model on: from what is kept out of training, where there
+    /// is a limited supply.
+    fn draw_held_out(&self, sequences: usize, length: usize, generator: &mut ChaCha8Rng) -> Batch {
+        self.draw(sequences, length, generator)
+    }
+
+    /// What is reached on held-out sequences of a length without looking at what matters.
     fn baseline(&self, length: usize) -> Baseline;
+
+    /// The numbers that can be set by name.
+    fn settings(&mut self) -> Vec<Setting<'_>> {
+        Vec::new()
+    }
 }
 
 /// What stands at a step.
@@ -144,10 +186,25 @@ pub fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 
 /// All tasks here with their usual settings, as a program offers them to choose from.
 pub fn all() -> Vec<Box<dyn Task>> {
-    vec![Box::new(Adding::default())]
+    vec![
+        Box::new(Adding::default()),
+        Box::new(CopyMemory::default()),
+        Box::new(SelectiveCopy::default()),
+        Box::new(Dyck::with_kinds(1)),
+        Box::new(Dyck::with_kinds(2)),
+        Box::new(Parity::default()),
+        Box::new(AssociativeRecall::default()),
+        Box::new(Sorting::default()),
+        Box::new(Text::default()),
+    ]
 }
 
-/// The task of this name.
+/// The task of this name with its usual settings; [`parse`] takes settings too.
 pub fn named(name: &str) -> Option<Box<dyn Task>> {
     all().into_iter().find(|task| task.name() == name)
+}
+
+/// The entropy of a distribution in nats: the loss of whoever always says it.
+fn entropy(shares: &[f64]) -> f64 {
+    shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum()
 }
