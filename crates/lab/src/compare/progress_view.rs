@@ -74,6 +74,7 @@ impl View for ProgressView {
         self.estimate = Estimate::new(outline);
         (self.trainings, self.steps) = (outline.trainings, outline.steps);
         self.progress.set_length(outline.steps.1);
+        self.show();
     }
 
     fn step(&mut self, job: &Job, step: u64, loss: f64) -> ControlFlow<()> {

@@ -75,6 +75,7 @@ impl Compare {
         let records = comparison.run(&self.out, threads, &mut view)?;
         view.finish();
         println!("\n{}", table(&experiment, &records));
+        println!("mean ± standard deviation over the seeds; * is the best mean of its task\n");
         let folder = self.out.display();
         println!("what was compared   {folder}/config.json");
         println!("every training      {folder}/metrics.jsonl");
