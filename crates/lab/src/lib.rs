@@ -4,14 +4,16 @@
 //!
 //! 1. [`files`]: a file is there whole or not at all, and every error names its path.
 //! 2. [`tensors`]: named tensors as the bytes of a `safetensors` file, and back.
-//! 3. [`checkpoint`]: tensors and the state of a run as a pair of files that cannot be torn apart.
-//! 4. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
-//! 5. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
-//! 6. [`progress`]: what a person sees while it runs.
-//! 7. [`tasks`]: problems about sequences, each with what is reached without understanding it.
-//! 8. [`sequence_model`]: a cell between a task's inputs and its answers.
-//! 9. [`behaviour`]: why a cell behaves as it does.
-//! 10. [`compare`]: cells side by side on tasks.
+//! 3. [`weights`]: the tensors of a model as one such file, for other programs and from them.
+//! 4. [`checkpoint`]: tensors and the state of a run as a pair of files that cannot be torn apart.
+//! 5. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
+//! 6. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
+//! 7. [`progress`]: what a person sees while it runs.
+//! 8. [`tasks`]: problems about sequences, each with what is reached without understanding it.
+//! 9. [`sequence_model`]: a cell between a task's inputs and its answers.
+//! 10. [`behaviour`]: why a cell behaves as it does.
+//! 11. [`timing`]: how fast cells are, in turns.
+//! 12. [`compare`]: cells side by side on tasks.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -24,3 +26,5 @@ pub mod run_dir;
 pub mod sequence_model;
 pub mod tasks;
 pub mod tensors;
+pub mod timing;
+pub mod weights;

@@ -76,6 +76,11 @@ impl SequenceModel {
         tape.scope("readout", || self.readout.apply(&outputs))
     }
 
+    /// The loss of a batch where the outputs of the cell are given, rows (R, …): what follows the recurrence.
+    pub fn loss_of_outputs<'t>(&self, outputs: &Sequence<'t>, batch: &Batch) -> Var<'t> {
+        loss_of_answers(&self.readout.apply(outputs), batch)
+    }
+
     /// The loss of a batch, a mean over the steps that count.
     pub fn loss<'t>(&self, tape: &'t Tape, batch: &Batch) -> Var<'t> {
         loss_of_answers(&self.answers(tape, batch), batch)

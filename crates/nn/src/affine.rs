@@ -8,6 +8,7 @@ use tape::Var;
 
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Mapping, PyTorch};
 use crate::scope::Scope;
 
 /// `y = x W + b`.
@@ -33,5 +34,12 @@ impl Affine {
     #[track_caller]
     pub fn apply<'t>(&self, x: Var<'t>) -> Var<'t> {
         x.dot(self.w) + self.b
+    }
+}
+
+/// `nn.Linear`.
+impl PyTorch for Affine {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![Mapping::new("weight", [self.w]), Mapping::new("bias", [self.b])]
     }
 }

@@ -41,7 +41,7 @@ impl Cell for AnyCell {
 
     #[track_caller]
     fn step<'t>(&self, state: Vars<'t>, x: Var<'t>) -> (Vars<'t>, Var<'t>) {
-        self.0.step_parts(&state, x)
+        self.0.step_parts(&state, x, state[0])
     }
 }
 
@@ -52,9 +52,11 @@ impl fmt::Debug for AnyCell {
 }
 
 /// [`Cell`] without types of its own.
-trait Erased {
+pub(crate) trait Erased {
     fn start_parts<'t>(&self, h0: Var<'t>) -> Vars<'t>;
-    fn step_parts<'t>(&self, state: &[Var<'t>], x: Var<'t>) -> (Vars<'t>, Var<'t>);
+
+    /// A step from the parts of a state. Any hidden state `h` tells how the parts belong together.
+    fn step_parts<'t>(&self, state: &[Var<'t>], x: Var<'t>, h: Var<'t>) -> (Vars<'t>, Var<'t>);
 }
 
 impl<C: Cell> Erased for C {
@@ -64,9 +66,9 @@ impl<C: Cell> Erased for C {
     }
 
     #[track_caller]
-    fn step_parts<'t>(&self, state: &[Var<'t>], x: Var<'t>) -> (Vars<'t>, Var<'t>) {
+    fn step_parts<'t>(&self, state: &[Var<'t>], x: Var<'t>, h: Var<'t>) -> (Vars<'t>, Var<'t>) {
         // Any state of the cell says how its parts are put together; what it records is used by nobody.
-        let form = self.start(state[0]);
+        let form = self.start(h);
         let (state, output) = self.step(form.rebuild(&mut state.iter().copied()), x);
         (parts(&state), output)
     }

@@ -1,4 +1,196 @@
 //! What a recurrent cell is: its parameters and one step.
+//!
+//! [`Cell`] has a whole one. What else a cell may be, each a program that passes [`check_cell`](crate::check_cell()):
+//!
+//! **A state of several parts** is a struct with names, by [`tape::bundle!`]. The first part is the hidden state; the
+//! others start from zeros of its shape.
+//!
+//! ```
+//! use nn::{Cell, Param, Scope, check_cell, init};
+//! use tape::{Var, bundle};
+//!
+//! /// h' = tanh(x W + h U + slow V), and slow follows h by a tenth of the way.
+//! struct TwoSpeeds([Param; 3]);
+//!
+//! #[derive(Clone, Copy)]
+//! struct Speeds<'t> {
+//!     h: Var<'t>,
+//!     slow: Var<'t>,
+//! }
+//! bundle!(Speeds { h, slow });
+//!
+//! impl Cell for TwoSpeeds {
+//!     type State<'t> = Speeds<'t>;
+//!
+//!     fn step<'t>(&self, Speeds { h, slow }: Speeds<'t>, x: Var<'t>) -> (Speeds<'t>, Var<'t>) {
+//!         let [w, u, v] = self.0;
+//!         let h = (x.dot(w) + h.dot(u) + slow.dot(v)).tanh();
+//!         (Speeds { h, slow: slow + 0.1 * (h - slow) }, h)
+//!     }
+//! }
+//!
+//! let declare = |mut scope: Scope<'_>, inputs, hidden| {
+//!     let rows = [("w", inputs), ("u", hidden), ("v", hidden)];
+//!     TwoSpeeds(rows.map(|(name, rows)| scope.weight(name, [rows, hidden], init::fan_in())))
+//! };
+//! check_cell(declare).ok()?;
+//! # Ok::<(), nn::CellFault>(())
+//! ```
+//!
+//! **An output that is not the state**, of any width.
+//!
+//! ```
+//! # use nn::{Cell, Param, Scope, check_cell, init};
+//! # use tape::Var;
+//! /// h' = tanh(x W + h U), y = h' V
+//! struct Readout([Param; 3]);
+//!
+//! impl Cell for Readout {
+//!     type State<'t> = Var<'t>;
+//!
+//!     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
+//!         let [w, u, v] = self.0;
+//!         let h = (x.dot(w) + h.dot(u)).tanh();
+//!         (h, h.dot(v))
+//!     }
+//! }
+//!
+//! let declare = |mut scope: Scope<'_>, inputs, hidden| {
+//!     let sizes = [("w", [inputs, hidden]), ("u", [hidden, hidden]), ("v", [hidden, 2])];
+//!     Readout(sizes.map(|(name, size)| scope.weight(name, size, init::fan_in())))
+//! };
+//! check_cell(declare).ok()?;
+//! # Ok::<(), nn::CellFault>(())
+//! ```
+//!
+//! **A state that starts from learned numbers**: [`start`](Cell::start) makes it from the hidden state h0 that the caller
+//! has, which is zero where there is none. The battery then says that a state of zeros is not applicable, and why.
+//!
+//! ```
+//! # use nn::{Cell, Lstm, LstmState, Param, Scope, check_cell, init};
+//! # use tape::Var;
+//! /// An LSTM whose memory starts from c0.
+//! struct Primed {
+//!     lstm: Lstm,
+//!     c0: Param,
+//! }
+//!
+//! impl Cell for Primed {
+//!     type State<'t> = LstmState<'t>;
+//!
+//!     fn start<'t>(&self, h0: Var<'t>) -> LstmState<'t> {
+//!         LstmState { h: h0, c: h0.zeros_like() + self.c0 }
+//!     }
+//!
+//!     fn step<'t>(&self, state: LstmState<'t>, x: Var<'t>) -> (LstmState<'t>, Var<'t>) {
+//!         self.lstm.step(state, x)
+//!     }
+//! }
+//!
+//! let report = check_cell(|mut scope: Scope<'_>, inputs, hidden| Primed {
+//!     c0: scope.weight("c0", [hidden], init::zeros()),
+//!     lstm: Lstm::new(scope, inputs, hidden),
+//! });
+//! report.ok()?;
+//! assert!(report.to_string().contains("`start` begins part 2 of the state from `cell/c0`, which is learned"));
+//! # Ok::<(), nn::CellFault>(())
+//! ```
+//!
+//! **A state that is given whole**, such as that of another run: [`unroll_from`] takes it.
+//!
+//! ```
+//! use nn::{Layout, Lstm, LstmState, Params, Sequence, unroll_from, zero_state};
+//! use tape::{DType, Tensor};
+//!
+//! let mut params = Params::new(DType::F64);
+//! let lstm = Lstm::new(params.scope("lstm"), 1, 1);
+//! let tape = params.tape();
+//! let whole = tape.input(Tensor::new([1, 4, 1], vec![0.5, -1.0, 2.0, 0.1]));
+//! let run = |from, to, state| {
+//!     let part = Sequence::pack(whole.slice(1, from..to), &Layout::full(1, to - from));
+//!     unroll_from(&lstm, &part, state).1
+//! };
+//! let zeros = LstmState { h: zero_state(&tape, 1, 1), c: zero_state(&tape, 1, 1) };
+//! let in_two_pieces = run(2, 4, run(0, 2, zeros));
+//! assert_eq!(in_two_pieces.h.value(), run(0, 4, zeros).h.value());
+//! ```
+//!
+//! **Noise in training**: [`Dropout`](crate::Dropout) in the step draws a new mask at each step, on tapes that have noise.
+//! Around a whole cell, [`StepDropout`](crate::StepDropout) and [`VariationalDropout`](crate::VariationalDropout) do so.
+//!
+//! ```
+//! # use nn::{Cell, Dropout, Param, Scope, check_cell, init};
+//! # use tape::Var;
+//! /// h' = h + dropout(tanh(x W + h U)): what is new is dropped, what is known stays.
+//! struct Careful([Param; 2]);
+//!
+//! impl Cell for Careful {
+//!     type State<'t> = Var<'t>;
+//!
+//!     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
+//!         let [w, u] = self.0;
+//!         let h = h + Dropout::new(0.25).apply((x.dot(w) + h.dot(u)).tanh());
+//!         (h, h)
+//!     }
+//! }
+//!
+//! let declare = |mut scope: Scope<'_>, inputs, hidden| {
+//!     let rows = [("w", inputs), ("u", hidden)];
+//!     Careful(rows.map(|(name, rows)| scope.weight(name, [rows, hidden], init::fan_in())))
+//! };
+//! check_cell(declare).ok()?;
+//! # Ok::<(), nn::CellFault>(())
+//! ```
+//!
+//! **A memory to attend to** is a part of the state, of any shape that leads with the sequences, that the step returns as
+//! it got it: such a part is held, and not carried from step to step. Where it comes from elsewhere, as from pictures,
+//! [`unroll_from`] is given it; here `start` makes it from the hidden state.
+//!
+//! ```
+//! # use nn::{Cell, Param, Scope, check_cell, init};
+//! # use tape::{Dim, Var, bundle};
+//! const SLOTS: usize = 3; // L
+//! const WIDTH: usize = 2; // M
+//!
+//! /// a = softmax(memory · h Q) over the slots, h' = tanh(x W + (Σ a memory) V)
+//! struct Attends([Param; 4]);
+//!
+//! #[derive(Clone, Copy)]
+//! struct Looking<'t> {
+//!     h: Var<'t>,
+//!     /// (n, L, M)
+//!     memory: Var<'t>,
+//! }
+//! bundle!(Looking { h, memory });
+//!
+//! impl Cell for Attends {
+//!     type State<'t> = Looking<'t>;
+//!
+//!     fn start<'t>(&self, h0: Var<'t>) -> Looking<'t> {
+//!         let [spread, ..] = self.0;
+//!         let shape = [h0.dim(0), SLOTS.into(), WIDTH.into()];
+//!         Looking { h: h0, memory: h0.dot(spread).reshape(shape) }
+//!     }
+//!
+//!     fn step<'t>(&self, Looking { h, memory }: Looking<'t>, x: Var<'t>) -> (Looking<'t>, Var<'t>) {
+//!         let [_, q, w, v] = self.0;
+//!         let (n, one) = (h.dim(0), Dim::new(1));
+//!         let scores = (memory * h.dot(q).reshape([n, one, WIDTH.into()])).sum_along(&[2]);
+//!         let a = scores.softmax().reshape([n, SLOTS.into(), one]);
+//!         let seen = (memory * a).sum_along(&[1]);
+//!         let h = (x.dot(w) + seen.dot(v)).tanh();
+//!         (Looking { h, memory }, h)
+//!     }
+//! }
+//!
+//! let declare = |mut scope: Scope<'_>, inputs, hidden| {
+//!     let (spread, q) = (("spread", [hidden, SLOTS * WIDTH]), ("q", [hidden, WIDTH]));
+//!     let (w, v) = (("w", [inputs, hidden]), ("v", [WIDTH, hidden]));
+//!     Attends([spread, q, w, v].map(|(name, size)| scope.weight(name, size, init::fan_in())))
+//! };
+//! check_cell(declare).ok()?;
+//! # Ok::<(), nn::CellFault>(())
+//! ```
 
 use tape::{Bundle, ScanOptions, Segments, Tape, Var, Vars, scan_with};
 
@@ -155,7 +347,7 @@ pub fn output_width<C: Cell>(params: &Params, cell: &C, inputs: usize, hidden: u
 
 /// The same structure with each value changed.
 #[track_caller]
-fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
+pub(crate) fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
     let mut parts = Vars::new();
     state.flatten(&mut parts);
     let changed: Vars<'t> = parts.into_iter().map(change).collect();

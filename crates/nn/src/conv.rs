@@ -12,6 +12,7 @@ use tape::{Var, Windows};
 
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Mapping, PyTorch};
 use crate::scope::Scope;
 
 /// A convolution with square windows.
@@ -41,5 +42,12 @@ impl Conv2d {
     #[track_caller]
     pub fn apply<'t>(&self, pictures: Var<'t>) -> Var<'t> {
         pictures.unfold(self.windows).dot(self.w) + self.b
+    }
+}
+
+/// `nn.Conv2d`.
+impl PyTorch for Conv2d {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![Mapping::filters("weight", self.w, self.windows.size.into()), Mapping::new("bias", [self.b])]
     }
 }

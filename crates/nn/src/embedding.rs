@@ -8,6 +8,7 @@ use tape::Var;
 
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Mapping, PyTorch};
 use crate::scope::Scope;
 use crate::sequence::Sequence;
 
@@ -35,5 +36,12 @@ impl Embedding {
     #[track_caller]
     pub fn apply_sequence<'t>(&self, words: &Sequence<'t>) -> Sequence<'t> {
         words.map(|rows| self.apply(rows))
+    }
+}
+
+/// `nn.Embedding`.
+impl PyTorch for Embedding {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![Mapping::same("weight", self.w)]
     }
 }

@@ -11,6 +11,7 @@ use tape::{Dim, Shape, Var};
 
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Mapping, PyTorch};
 use crate::scope::Scope;
 
 /// Rows with mean 0 and variance 1, then scaled and moved by what is learned.
@@ -39,6 +40,13 @@ impl LayerNorm {
     #[track_caller]
     pub fn apply<'t>(&self, x: Var<'t>) -> Var<'t> {
         normalized(x, self.epsilon) * self.g + self.b
+    }
+}
+
+/// `nn.LayerNorm`.
+impl PyTorch for LayerNorm {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![Mapping::new("weight", [self.g]), Mapping::new("bias", [self.b])]
     }
 }
 

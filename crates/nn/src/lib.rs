@@ -5,7 +5,9 @@
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`conv`] and [`pool`] look at
-//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences.
+//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against
+//! differences, and [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the
+//! names that PyTorch has for them.
 #![deny(missing_docs)]
 
 pub mod affine;
@@ -14,6 +16,7 @@ pub mod bidirectional;
 pub mod cell;
 pub mod cells;
 pub mod check;
+pub mod check_cell;
 pub mod clip;
 pub mod conv;
 pub mod dropout;
@@ -27,6 +30,7 @@ pub mod optim;
 pub mod param;
 pub mod params;
 pub mod pool;
+pub mod pytorch;
 pub mod residual;
 pub mod schedule;
 pub mod scope;
@@ -44,6 +48,7 @@ pub use cells::{
     GruResetAfter, GruResetBefore, LayerNormLstm, Lru, LruState, Lstm, LstmState, Mgu, MinGru, ReluRnn,
     VanillaRnn,
 };
+pub use check_cell::{CellFault, CellProperty, CellReport, check_cell, check_cell_sized};
 pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use dropout::Dropout;
@@ -57,6 +62,7 @@ pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd};
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use pool::{global_average, max_pool};
+pub use pytorch::{PyTorch, PyTorchError};
 pub use residual::Residual;
 pub use scope::Scope;
 pub use sequence::Sequence;

@@ -7,6 +7,7 @@
 use tape::Var;
 
 use crate::cell::Cell;
+use crate::pytorch::{Mapping, PyTorch, with_suffix};
 use crate::scope::Scope;
 
 /// Layers of cells as one cell; its state is that of each layer, the lowest first.
@@ -80,5 +81,13 @@ impl<C: Cell> Cell for Stack<C> {
         };
         let state = self.layers.iter().zip(state).map(&mut one).collect();
         (state, value)
+    }
+}
+
+/// `nn.RNN`, `nn.LSTM` or `nn.GRU`, with as many layers.
+impl<C: PyTorch> PyTorch for Stack<C> {
+    fn mappings(&self) -> Vec<Mapping> {
+        let one = |(layer, cell)| with_suffix(&format!("_l{layer}"), cell);
+        self.layers.iter().enumerate().flat_map(one).collect()
     }
 }

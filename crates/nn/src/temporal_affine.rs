@@ -7,6 +7,7 @@
 //! Packed sequences make it one product of all R rows.
 
 use crate::affine::Affine;
+use crate::pytorch::{Mapping, PyTorch};
 use crate::scope::Scope;
 use crate::sequence::Sequence;
 
@@ -28,5 +29,12 @@ impl TemporalAffine {
     #[track_caller]
     pub fn apply<'t>(&self, x: &Sequence<'t>) -> Sequence<'t> {
         x.map(|rows| self.affine.apply(rows))
+    }
+}
+
+/// `nn.Linear`.
+impl PyTorch for TemporalAffine {
+    fn mappings(&self) -> Vec<Mapping> {
+        self.affine.mappings()
     }
 }

@@ -2,9 +2,30 @@
 //! have closed.
 //!
 //! All of it is seen on a tape of the user's own cell, because gradients are values like others; nothing is asked of the
-//! cell beyond its step.
+//! cell beyond its step. A [`Trajectory`] is what a cell goes through on given inputs. Along it [`gradient_norms()`],
+//! [`jacobians`], [`lyapunov()`] and [`gates()`] look at one thing each, and [`observe()`] at all of them for a model and a
+//! task. What the figures mean, and what they are for some cells, stands in `docs/notes/behaviour.md`.
+
+mod gates;
+mod gradient_norms;
+mod jacobian;
+mod lyapunov;
+mod observe;
+mod trajectory;
+
+pub use gates::gates;
+pub use gradient_norms::{GradientNorms, gradient_norms};
+pub use jacobian::{jacobian, jacobians, singular_values};
+pub use lyapunov::lyapunov;
+pub use observe::{BehaviourError, observe};
+pub use trajectory::Trajectory;
 
 use serde::{Deserialize, Serialize};
+
+/// The lines on the page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/notes/behaviour.md")]
+struct Page;
 
 /// What a cell does with a batch of a task.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -36,6 +57,10 @@ pub struct Gate {
     pub function: String,
     /// The user's line: `cells/lstm.rs:80`.
     pub line: String,
+    /// Which one of that line: the scope in which it was recorded, or the parameters that its argument is made with:
+    /// `part 2 of 4 of wx, wh, b`. Empty for a function of other gates and states alone.
+    #[serde(default)]
+    pub name: String,
     /// The share within a twentieth of the range's lower end.
     pub low: f64,
     /// The share within a twentieth of the range's upper end.

@@ -37,7 +37,8 @@ const THINGS: [(&str, &str); 10] = [
 const NUMBERS: [&str; 10] = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 const WEATHER: [&str; 8] = ["grey", "windy", "bright", "frosty", "quiet", "rainy", "warm", "foggy"];
 const TIMES: [&str; 4] = ["morning", "evening", "afternoon", "night"];
-const SAID: [&str; 5] = ["said", "answered", "whispered", "called", "muttered"];
+/// The first of them is for replies only.
+const SAID: [&str; 5] = ["answered", "said", "whispered", "called", "muttered"];
 const WALKED: [&str; 5] = ["walked", "hurried", "wandered", "ran", "crept"];
 
 /// So many tales, each a paragraph of some 500 characters.
@@ -58,7 +59,7 @@ fn tale(generator: &mut ChaCha8Rng) -> String {
     let (found_things, given_things) = (many(found, thing), many(given, thing));
     let unwanted_things = many(generator.random_range(1..10), unwanted);
     let (weather, time) = (one_of(&WEATHER, generator), one_of(&TIMES, generator));
-    let (says, replies) = (one_of(&SAID, generator), one_of(&SAID, generator));
+    let (said, replied) = (one_of(&SAID[1..], generator), one_of(&SAID, generator));
     let (walked, returned) = (one_of(&WALKED, generator), one_of(&WALKED, generator));
 
     let beginning = match generator.random_range(0..3) {
@@ -73,19 +74,19 @@ fn tale(generator: &mut ChaCha8Rng) -> String {
         ),
     };
     let question = match generator.random_range(0..3) {
-        0 => format!("\"Who would leave so many {} here?\" {says} {hero}.", thing.1),
-        1 => format!("\"Are these yours?\" {says} {hero} to {friend} the {other}, who came by."),
-        _ => format!("Soon {friend} the {other} came along. \"Look what I have found!\" {says} {hero}."),
+        0 => format!("\"Who would leave so many {} here?\" {said} {hero}.", thing.1),
+        1 => format!("\"Are these yours?\" {said} {hero} to {friend} the {other}, who came by."),
+        _ => format!("Soon {friend} the {other} came along. \"Look what I have found!\" {said} {hero}."),
     };
     let answer = match generator.random_range(0..3) {
         0 => format!(
-            "\"Not mine,\" {replies} {friend} the {other}, \"I have {unwanted_things} at home, and that is enough.\""
+            "\"Not mine,\" {replied} {friend} the {other}, \"I have {unwanted_things} at home, and that is enough.\""
         ),
         1 => format!(
-            "\"I only ever wanted {given_things},\" {replies} {friend} the {other}, \"and all I own is {unwanted_things}.\""
+            "\"I only ever wanted {given_things},\" {replied} {friend} the {other}, \"and all I own is {unwanted_things}.\""
         ),
         _ => format!(
-            "\"My mother had one like that,\" {replies} {friend} the {other}, \"and she gave it away for {unwanted_things}.\""
+            "\"My mother had one like that,\" {replied} {friend} the {other}, \"and she gave it away for {unwanted_things}.\""
         ),
     };
     let gift = match generator.random_range(0..3) {

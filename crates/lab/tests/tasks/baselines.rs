@@ -60,8 +60,9 @@ impl Frequencies {
         frequencies
     }
 
+    /// What was rare enough not to be seen has a small share.
     fn share(&self, known: usize, answer: usize) -> f64 {
-        self.0[&known].get(&answer).copied().unwrap_or(0.0) / self.0[&known].values().sum::<f64>()
+        self.0[&known].get(&answer).copied().unwrap_or(0.1) / self.0[&known].values().sum::<f64>()
     }
 
     fn is_most_frequent(&self, known: usize, answer: usize) -> f64 {
@@ -151,8 +152,7 @@ fn whoever_knows_how_often_characters_are_used() {
         let seen = rows(&task.draw(4000, length, &mut generator));
         let counted = Frequencies::of(&seen, |_, _| 0, |row, step| row.asked[step].is_some());
         let held_out = rows(&task.draw_held_out(4000, length, &mut generator));
-        // A character that was rare enough not to be drawn is given a share of its own.
-        let played = play(&held_out, |_, _, answer| counted.share(0, answer).max(1e-6), |_, _, _| 0.0);
+        let played = play(&held_out, |_, _, answer| counted.share(0, answer), |_, _, _| 0.0);
         let bits = played.loss / 2f64.ln();
         check(&*task, length, &Played { loss: played.loss, score: bits }, 0.06);
     }

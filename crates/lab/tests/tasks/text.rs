@@ -68,7 +68,8 @@ fn the_tales_are_a_text_of_some_length_and_always_the_same() {
     let tales = windows(&text, &text.draw_held_out(1, usize::MAX, &mut generator(1, 1))).remove(0);
     assert!((5_000..10_000).contains(&tales.len()), "{}", tales.len());
     let checksum = tales.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    assert_eq!(checksum, 0, "{tales}");
+    // Other tales are another task: results would not compare with recorded ones.
+    assert_eq!(checksum, 4_108_289_563, "{tales}");
 }
 
 fn check_refused(content: &[u8], expected: &str) {
@@ -96,7 +97,7 @@ fn a_text_is_chosen_by_its_file() {
     let check = |word: String, name: String| {
         let task = parse(&word).unwrap();
         assert_eq!(task.name(), name);
-        assert!(task.about().contains("one of 8"), "{}", task.about());
+        assert!(task.about().contains("one of 9"), "{}", task.about());
     };
     check(format!("text:file={path}"), format!("text:file={path}"));
     check(format!("text:steps=50,file={path}"), format!("text:steps=50,file={path}"));

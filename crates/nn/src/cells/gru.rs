@@ -18,6 +18,7 @@ use tape::Var;
 use crate::cell::Cell;
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Block, Mapping, PyTorch};
 use crate::scope::Scope;
 
 /// The unit of the paper: the state is reset, then multiplied. The output is h.
@@ -95,5 +96,18 @@ impl Cell for GruResetAfter {
         let n = (xn + r * (hn + self.chn)).tanh();
         let h = n + z * (h - n);
         (h, h)
+    }
+}
+
+/// `nn.GRUCell`. Its two biases of r, and of z, are only ever added; those of n are not.
+impl PyTorch for GruResetAfter {
+    fn mappings(&self) -> Vec<Mapping> {
+        let [r, z] = [0, 1].map(|gate| Block::part(self.b, gate, 3).added());
+        vec![
+            Mapping::new("weight_ih", [self.wx]),
+            Mapping::new("weight_hh", [self.wh]),
+            Mapping::new("bias_ih", [self.b]),
+            Mapping::new("bias_hh", [r, z, self.chn.into()]),
+        ]
     }
 }

@@ -10,6 +10,7 @@ use tape::Var;
 use crate::cell::Cell;
 use crate::init;
 use crate::param::Param;
+use crate::pytorch::{Block, Mapping, PyTorch};
 use crate::scope::Scope;
 
 /// `h' = max(0, x Wx + h Wh + b)`; the output is the state.
@@ -52,5 +53,17 @@ impl Cell for ReluRnn {
     fn step<'t>(&self, h: Var<'t>, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let h = (x.dot(self.wx) + h.dot(self.wh) + self.b).relu();
         (h, h)
+    }
+}
+
+/// `nn.RNNCell` with `nonlinearity="relu"`.
+impl PyTorch for ReluRnn {
+    fn mappings(&self) -> Vec<Mapping> {
+        vec![
+            Mapping::new("weight_ih", [self.wx]),
+            Mapping::new("weight_hh", [self.wh]),
+            Mapping::new("bias_ih", [self.b]),
+            Mapping::new("bias_hh", [Block::from(self.b).added()]),
+        ]
     }
 }

@@ -1,5 +1,6 @@
-//! The layers against plain loops, the notebooks' numbers and central differences.
+//! The layers against plain loops, the notebooks' numbers, what PyTorch computes, and central differences.
 
+mod battery;
 mod cells;
 mod checks;
 mod cs231n;
@@ -8,6 +9,7 @@ mod layers;
 mod loss;
 mod optimizers;
 mod pictures;
+mod pytorch;
 mod sequences;
 mod store;
 mod support;

@@ -1,0 +1,75 @@
+//! The tensors of a model as one `safetensors` file, for other programs and from them.
+//!
+//! A checkpoint is for the program that wrote it; this is what crosses over, such as what `nn::pytorch` gives and takes:
+//!
+//! ```text
+//! PyTorch    save_file(model.state_dict(), path)      ->   model.import(&mut params, "", &weights::read(path)?)
+//! PyTorch    model.load_state_dict(load_file(path))   <-   weights::write(path, &model.export(&params, ""))
+//! ```
+//!
+//! `save_file` and `load_file` are those of `safetensors.torch`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tape::Tensor;
+use tape::tensor::Slice;
+
+use crate::files::{self, FileError};
+use crate::tensors::{self, NamedTensor, TensorData, Values};
+
+/// Writes tensors by their names as a `safetensors` file; what stood there is replaced as a whole or not at all.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("model.safetensors");
+/// use std::collections::BTreeMap;
+/// use tape::Tensor;
+///
+/// let bias = Tensor::new([2], vec![1.0f32, 2.0]);
+/// let tensors = BTreeMap::from([("head.bias".to_string(), bias)]);
+/// lab::weights::write(&path, &tensors)?;
+/// assert_eq!(lab::weights::read(&path)?, tensors);
+/// # Ok::<(), lab::files::FileError>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be written, or a tensor has the name that the format keeps for itself.
+pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), FileError> {
+    let named: Vec<NamedTensor<'_>> = tensors.iter().map(|(name, tensor)| named(name, tensor)).collect();
+    let bytes = tensors::encode(&named).map_err(|problem| {
+        FileError::new(path, format!("cannot be written: {problem}"), "give it another name")
+    })?;
+    files::write_atomically(path, &bytes)
+}
+
+/// The tensors of a `safetensors` file by their names.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or holds elements that are not F32, F64 or I32.
+pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, FileError> {
+    let bytes = files::read_file(path, files::plain_length(path)?)?;
+    let tensors = tensors::decode(&bytes).map_err(|problem| {
+        let problem = format!("cannot be taken for weights: {problem}");
+        FileError::new(path, problem, "save the tensors as F32 or F64 in a safetensors file")
+    })?;
+    Ok(tensors.into_iter().map(|(name, tensor)| (name, owned(tensor))).collect())
+}
+
+fn named<'a>(name: &'a str, tensor: &'a Tensor) -> NamedTensor<'a> {
+    let data = match tensor.slice() {
+        Slice::F32(elements) => TensorData::F32(elements),
+        Slice::F64(elements) => TensorData::F64(elements),
+        Slice::I32(elements) => TensorData::I32(elements),
+    };
+    NamedTensor { name, shape: tensor.shape().sizes().to_vec(), data }
+}
+
+fn owned(tensor: tensors::Tensor) -> Tensor {
+    let shape = &tensor.shape[..];
+    match tensor.values {
+        Values::F32(elements) => Tensor::new(shape, elements),
+        Values::F64(elements) => Tensor::new(shape, elements),
+        Values::I32(elements) => Tensor::new(shape, elements),
+    }
+}
