@@ -14,8 +14,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::checkpoints::Checkpoints;
@@ -166,6 +166,17 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Value>, FileError> {
         })
     };
     whole_lines(&text).enumerate().map(parse).collect()
+}
+
+/// A number of metrics for `#[serde(deserialize_with)]`: NaN and infinity were written as `null`, which is read as NaN.
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+/// Numbers of metrics, like [`number`].
+pub fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let numbers: Vec<Option<f64>> = Vec::deserialize(from)?;
+    Ok(numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
 /// The lines with their ends; what follows the last line end is not whole.

@@ -108,9 +108,9 @@ impl Settings {
     pub fn quick() -> Settings {
         Settings {
             size: Size::Parameters(2_500),
-            learning_rates: vec![0.003, 0.01],
-            steps: 1000,
-            sweep_steps: 300,
+            learning_rates: vec![0.005, 0.02],
+            steps: 4000,
+            sweep_steps: 1334,
             ..Settings::default()
         }
     }

@@ -1,10 +1,9 @@
 //! What one training of one cell on one task has shown: a line of the raw results.
-//!
-//! JSON has no NaN and no infinity: they are written as `null`, and read again as NaN.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
+use crate::run_dir::number;
 
 /// A training from its start to its end.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -27,8 +26,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// How it stood along the way, on sequences that it was not trained on.
     pub curve: Vec<Point>,
-    /// The median time of a step, in milliseconds; NaN when no step was taken.
-    #[serde(deserialize_with = "number_or_nan")]
+    /// The median time of a step, in milliseconds.
+    #[serde(deserialize_with = "number")]
     pub milliseconds_per_step: f64,
     /// The bytes that a step works in, weights and moments included.
     pub bytes: usize,
@@ -69,12 +68,16 @@ pub struct Point {
     /// Steps taken.
     pub step: u64,
     /// Seconds of training, without those of evaluation.
+    #[serde(deserialize_with = "number")]
     pub seconds: f64,
     /// The mean loss of the training batches since the last point.
+    #[serde(deserialize_with = "number")]
     pub training_loss: f64,
     /// The loss on held-out sequences.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// The score on held-out sequences.
+    #[serde(deserialize_with = "number")]
     pub score: f64,
 }
 
@@ -83,11 +86,11 @@ pub struct Point {
 pub struct AtLength {
     /// The length in the terms of the task.
     pub length: usize,
-    /// The loss, which need not be finite: a state may grow without bound over more steps than it was trained on.
-    #[serde(deserialize_with = "number_or_nan")]
+    /// The loss.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// The score.
-    #[serde(deserialize_with = "number_or_nan")]
+    #[serde(deserialize_with = "number")]
     pub score: f64,
 }
 
@@ -105,8 +108,4 @@ impl Record {
     pub fn last(&self) -> Option<&Point> {
         (self.outcome == Outcome::Finished).then(|| self.curve.last()).flatten()
     }
-}
-
-fn number_or_nan<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(value)?.unwrap_or(f64::NAN))
 }

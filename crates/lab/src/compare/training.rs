@@ -15,12 +15,16 @@ use std::time::Instant;
 use nn::{Adam, NamedCell, Params, TrainError, Trainer, schedule};
 use tape::{DType, Engine, RunError};
 
-use super::{AtLength, Outcome, Point, Purpose, Record, Settings};
+use super::{AtLength, BeforeAndAfter, Outcome, Point, Purpose, Record, Settings};
+use crate::behaviour::{self, Behaviour, BehaviourError};
 use crate::sequence_model::{Judgement, SequenceModel};
 use crate::tasks::{Batch, Task, generator};
 
 /// The seed of held-out sequences, which no training has: those count up from 0.
 const HELD_OUT: u64 = u64::MAX;
+
+/// The first seed that is measured.
+const FIRST: u64 = 1;
 
 /// Which training of a cell on a task it is.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,6 +40,8 @@ pub struct Trial {
 }
 
 /// Trains a cell on a task, on the calling thread alone, and says how it went.
+///
+/// For the first measured seed, 1, the record has what the cell does before the first step and after the last one.
 ///
 /// After each step, `watch` is told its number and its loss; when it breaks off, there is no record. Of the settings,
 /// those of a single training count.
@@ -66,14 +72,22 @@ pub fn train(
     mut watch: impl FnMut(u64, f64) -> ControlFlow<()>,
 ) -> Result<Option<Record>, RunError> {
     let mut training = Training::new(cell, task, settings, trial);
+    let before = training.observe()?;
+    let mut outcome = Outcome::Finished;
     while training.step < training.steps {
         match training.take_step()? {
-            ControlFlow::Break(diverged) => return training.record(diverged).map(Some),
+            ControlFlow::Break(diverged) => {
+                outcome = diverged;
+                break;
+            }
             ControlFlow::Continue(loss) if watch(training.step, loss).is_break() => return Ok(None),
             ControlFlow::Continue(_) => {}
         }
     }
-    training.record(Outcome::Finished).map(Some)
+    let after = training.observe()?;
+    let mut record = training.record(outcome)?;
+    record.behaviour = before.zip(after).map(|(before, after)| BeforeAndAfter { before, after });
+    Ok(Some(record))
 }
 
 /// A training in its course.
@@ -171,7 +185,21 @@ impl<'a> Training<'a> {
         self.model.judge(&mut self.trainer.engine, &self.params, batch, self.task.measure())
     }
 
-    /// What the training has shown.
+    /// What the cell does with the weights as they are: for the first seed that is measured, which stands for the others.
+    fn observe(&self) -> Result<Option<Behaviour>, RunError> {
+        let Trial { purpose, seed, .. } = *self.trial;
+        if (purpose, seed) != (Purpose::Measured, FIRST) {
+            return Ok(None);
+        }
+        match behaviour::observe(&self.params, &self.model, self.task, HELD_OUT) {
+            Ok(behaviour) => Ok(Some(behaviour)),
+            // Such a cell has nothing to show.
+            Err(BehaviourError::NotFinite { .. }) => Ok(None),
+            Err(BehaviourError::Run(error)) => Err(error),
+        }
+    }
+
+    /// What the training has shown but the behaviour of the cell.
     fn record(mut self, outcome: Outcome) -> Result<Record, RunError> {
         let measured = self.trial.purpose == Purpose::Measured && outcome == Outcome::Finished;
         let mut lengths = Vec::new();

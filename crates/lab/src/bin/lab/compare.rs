@@ -54,7 +54,7 @@ pub struct Compare {
 }
 
 /// Tasks whose usual length is too long for a first look, with one that is not.
-const SHORT: [(&str, &str); 2] = [("copy", "copy:delay=10"), ("adding", "adding:steps=30")];
+const SHORT: [(&str, &str); 2] = [("copy", "copy:delay=20,symbols=5"), ("adding", "adding:steps=30")];
 
 /// What cells have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
