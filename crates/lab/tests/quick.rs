@@ -36,8 +36,9 @@ fn three_cells_are_told_apart_over_three_seeds() {
     let [rnn, lstm, gru] = ["rnn", "lstm", "gru"].map(|cell| of(cell, copy));
     assert!(gru.0 > lstm.1 + 0.1, "every GRU copies better than every LSTM: {gru:?}, {lstm:?}");
     assert!(lstm.0 > rnn.1 + 0.05, "every LSTM copies better than every RNN: {lstm:?}, {rnn:?}");
-    // The squared error of a sum; whoever says 1 has 1/6.
+    // The squared error of a sum; whoever says 1 has 1/6. Over ten seeds an RNN reached 0.0007 to 0.0036, an LSTM 0.00004 to
+    // 0.00014, a GRU 0.00002 to 0.00004.
     let [rnn, lstm, gru] = ["rnn", "lstm", "gru"].map(|cell| of(cell, adding));
-    assert!(lstm.1 < rnn.0 / 4.0, "every LSTM adds better than every RNN: {lstm:?}, {rnn:?}");
-    assert!(gru.1 < lstm.0, "every GRU adds better than every LSTM: {gru:?}, {lstm:?}");
+    assert!(lstm.1 < rnn.0 / 5.0, "every LSTM adds better than every RNN: {lstm:?}, {rnn:?}");
+    assert!(gru.1 < lstm.0 / 1.2, "every GRU adds better than every LSTM: {gru:?}, {lstm:?}");
 }

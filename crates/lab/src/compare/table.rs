@@ -10,7 +10,7 @@ use crate::progress::digits;
 pub fn table(experiment: &Experiment, records: &[Record]) -> String {
     let mut columns = vec![{
         let cells = experiment.cells.iter().map(|cell| cell.name.clone());
-        ["".into(), "".into()].into_iter().chain(cells).chain(["baseline".into()]).collect()
+        [const { String::new() }; 3].into_iter().chain(cells).chain(["baseline".into()]).collect()
     }];
     for task in &experiment.tasks {
         let results: Vec<Scores> =
@@ -27,13 +27,13 @@ pub fn table(experiment: &Experiment, records: &[Record]) -> String {
     text
 }
 
-/// Two lines of head, an entry for each cell, and the baseline.
+/// Three lines of head, an entry for each cell, and the baseline.
 fn column(task: &TaskFacts, results: &[Scores]) -> Vec<String> {
     let better = |one: &f64, other: &f64| task.measure.better(*one, *other);
     let means = results.iter().filter_map(|scores| scores.mean());
     let best = means.reduce(|best, mean| if better(&mean, &best) { mean } else { best });
     let direction = if task.measure.higher_is_better() { "higher" } else { "lower" };
-    let mut column = vec![task.name.clone(), format!("{}, {direction} is better", task.measure.name())];
+    let mut column = vec![task.name.clone(), task.measure.name().into(), format!("{direction} is better")];
     column.extend(results.iter().map(|scores| {
         let mark = if best.is_some() && scores.mean() == best { " *" } else { "" };
         scores.text() + mark

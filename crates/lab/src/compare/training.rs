@@ -17,6 +17,7 @@ use tape::{DType, Engine, RunError};
 
 use super::{AtLength, BeforeAndAfter, Outcome, Point, Purpose, Record, Settings};
 use crate::behaviour::{self, Behaviour, BehaviourError};
+use crate::progress::digits;
 use crate::sequence_model::{Judgement, SequenceModel};
 use crate::tasks::{Batch, Task, generator};
 
@@ -156,7 +157,7 @@ impl<'a> Training<'a> {
                 let names = names.join(", ");
                 return diverged(
                     self.step + 1,
-                    format!("the loss is {loss}, but the gradients of {names} are not finite"),
+                    format!("the loss is {}, but the gradients of {names} are not finite", digits(loss)),
                 );
             }
         };
@@ -165,7 +166,9 @@ impl<'a> Training<'a> {
         self.since_point = (self.since_point.0 + loss, self.since_point.1 + 1);
         if self.step.is_multiple_of(self.settings.evaluate_every) || self.step == self.steps {
             let (sum, count) = std::mem::take(&mut self.since_point);
-            let Judgement { loss, score } = self.judge(&self.held_out.clone())?;
+            let (engine, measure) = (&mut self.trainer.engine, self.task.measure());
+            let Judgement { loss, score } =
+                self.model.judge(engine, &self.params, &self.held_out, measure)?;
             if !loss.is_finite() {
                 return diverged(self.step + 1, format!("the loss on held-out sequences is {loss}"));
             }
@@ -179,10 +182,6 @@ impl<'a> Training<'a> {
             });
         }
         Ok(ControlFlow::Continue(loss))
-    }
-
-    fn judge(&mut self, batch: &Batch) -> Result<Judgement, RunError> {
-        self.model.judge(&mut self.trainer.engine, &self.params, batch, self.task.measure())
     }
 
     /// What the cell does with the weights as they are: for the first seed that is measured, which stands for the others.
@@ -206,7 +205,8 @@ impl<'a> Training<'a> {
         for length in self.task.test_lengths().into_iter().filter(|_| measured) {
             let batch =
                 self.task.draw(self.settings.held_out, length, &mut generator(HELD_OUT, length as u64));
-            let Judgement { loss, score } = self.judge(&batch)?;
+            let (engine, measure) = (&mut self.trainer.engine, self.task.measure());
+            let Judgement { loss, score } = self.model.judge(engine, &self.params, &batch, measure)?;
             lengths.push(AtLength { length, loss, score });
         }
         let (model, batch) = (&self.model, self.batch(1));

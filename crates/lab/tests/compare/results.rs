@@ -84,11 +84,12 @@ fn the_table_has_means_with_deviations_and_marks_the_best() {
         record("gru", copy, 1, None),
     ];
     // Half the difference times the root of 2 is the deviation of two; a third of 3 kinds is right by chance.
-    let expected = "           adding:steps=6                   copy:delay=2,symbols=2,kinds=3
-           squared error, lower is better   accuracy, higher is better
-rnn        0.03000 ± 0.01414                0.6000 ± 0.1414 *
-gru        0.02500 (1 of 2 diverged) *      diverged
-baseline   0.1667                           0.3333
+    let expected = "           adding:steps=6                copy:delay=2,symbols=2,kinds=3
+           squared error                 accuracy
+           lower is better               higher is better
+rnn        0.03000 ± 0.01414             0.6000 ± 0.1414 *
+gru        0.02500 (1 of 2 diverged) *   diverged
+baseline   0.1667                        0.3333
 ";
     assert_eq!(table(&experiment, &records), expected);
     assert!(table(&experiment, &[]).contains("rnn        -"));

@@ -69,6 +69,8 @@ fn each_cell_is_measured_with_its_best_rate_on_each_task() {
             let steps: Vec<u64> = record.curve.iter().map(|point| point.step).collect();
             assert_eq!(steps, [5, 10, 12]);
             assert_eq!(record.lengths.len(), 3);
+            let both = record.behaviour.as_ref().map(|both| both.before != both.after);
+            assert_eq!(both, (record.seed == 1).then_some(true));
         }
     }
     // One rate alone leaves nothing to choose.
