@@ -14,6 +14,7 @@
 //! 10. [`behaviour`]: why a cell behaves as it does.
 //! 11. [`timing`]: how fast cells are, in turns.
 //! 12. [`compare`]: cells side by side on tasks.
+//! 13. [`report`]: what a comparison has shown, as one page and as tables.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -22,6 +23,7 @@ pub mod checkpoints;
 pub mod compare;
 pub mod files;
 pub mod progress;
+pub mod report;
 pub mod run_dir;
 pub mod sequence_model;
 pub mod tasks;

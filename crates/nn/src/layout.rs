@@ -70,6 +70,12 @@ impl Layout {
         Layout::new(steps, &vec![steps; sequences])
     }
 
+    /// The same sequences, padded only as far as the longest of them, and to a step at least.
+    pub fn tight(&self) -> Layout {
+        let steps = self.0.packing.steps().max(1);
+        if steps == self.0.steps { self.clone() } else { Layout::new(steps, self.lengths()) }
+    }
+
     /// Sequences that end with their last marked step, from marks (N, T) in row-major order. A step
     /// before it that is not marked is a hole: it is part of the sequence.
     ///

@@ -4,14 +4,16 @@
 //! [`affine`], [`embedding`], [`layer_norm`] and [`dropout`] are layers; [`layout`] and [`sequence`] are batches of sequences, with
 //! [`temporal_affine`] and the loss [`temporal_softmax`](mod@temporal_softmax) over them; [`cell`] says
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
-//! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`conv`] and [`pool`] look at
-//! pictures; [`optim`], [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against
-//! differences, and [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the
-//! names that PyTorch has for them.
+//! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`attention`] looks at a memory, also
+//! from within a cell, and [`transformer`] decodes by it alone; [`conv`] and [`pool`] look at pictures; [`optim`],
+//! [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences, and
+//! [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the names that PyTorch
+//! has for them.
 #![deny(missing_docs)]
 
 pub mod affine;
 pub mod any_cell;
+pub mod attention;
 pub mod bidirectional;
 pub mod cell;
 pub mod cells;
@@ -39,9 +41,14 @@ pub mod stack;
 pub mod temporal_affine;
 pub mod temporal_softmax;
 pub mod train;
+pub mod transformer;
 
 pub use affine::Affine;
 pub use any_cell::{AnyCell, NamedCell};
+pub use attention::{
+    AdditiveAttention, Attention, Attentive, Memory, MultiHeadAttention, ScaledDotAttention, masked_softmax,
+    scaled_dot_weights,
+};
 pub use bidirectional::bidirectional;
 pub use cell::{Cell, output_width, unroll, unroll_from, unroll_in_segments, unroll_reverse, zero_state};
 pub use cells::{
@@ -70,3 +77,7 @@ pub use stack::Stack;
 pub use temporal_affine::TemporalAffine;
 pub use temporal_softmax::{TemporalSoftmax, temporal_softmax};
 pub use train::{StepReport, TrainError, Trainer};
+pub use transformer::{
+    DecoderSettings, DecoderState, FeedForward, LayerState, NormPlace, PositionalEncoding,
+    TransformerDecoder, TransformerDecoderLayer,
+};

@@ -22,6 +22,8 @@ pub use trajectory::Trajectory;
 
 use serde::{Deserialize, Serialize};
 
+use crate::run_dir::{number, numbers};
+
 /// The lines on the page are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../../docs/notes/behaviour.md")]
@@ -32,10 +34,12 @@ struct Page;
 pub struct Behaviour {
     /// The norm of the gradient of the loss with respect to the hidden state before each step, ‖dL/dh_t‖, a mean over the
     /// sequences; the last one is after the last step.
+    #[serde(deserialize_with = "numbers")]
     pub gradient_norms: Vec<f64>,
     /// How far states that many steps apart depend on one another.
     pub jacobians: Vec<Jacobian>,
     /// The largest Lyapunov exponent, in nats a step: how fast two states that are close part, or come together.
+    #[serde(deserialize_with = "number")]
     pub lyapunov: f64,
     /// How often each gate is closed or open for good.
     pub gates: Vec<Gate>,
@@ -47,6 +51,7 @@ pub struct Jacobian {
     /// Steps between the states.
     pub steps: usize,
     /// Its singular values, descending.
+    #[serde(deserialize_with = "numbers")]
     pub singular_values: Vec<f64>,
 }
 
@@ -62,7 +67,9 @@ pub struct Gate {
     #[serde(default)]
     pub name: String,
     /// The share within a twentieth of the range's lower end.
+    #[serde(deserialize_with = "number")]
     pub low: f64,
     /// The share within a twentieth of the range's upper end.
+    #[serde(deserialize_with = "number")]
     pub high: f64,
 }

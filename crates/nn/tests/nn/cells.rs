@@ -14,19 +14,19 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 /// The weights of a cell by name.
-type Weights<'a> = &'a dyn Fn(&str) -> Vec<f64>;
+pub type Weights<'a> = &'a dyn Fn(&str) -> Vec<f64>;
 
 /// `x W` for one row, with as many columns as the weights make.
-fn times(x: &[f64], w: &[f64]) -> Vec<f64> {
+pub fn times(x: &[f64], w: &[f64]) -> Vec<f64> {
     product(x, w, x.len(), w.len() / x.len())
 }
 
-fn add(a: &[f64], b: &[f64]) -> Vec<f64> {
+pub fn add(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a + b).collect()
 }
 
 /// `x Wx + h Wh + b` for one row.
-fn mix(w: Weights<'_>, x: &[f64], h: &[f64]) -> Vec<f64> {
+pub fn mix(w: Weights<'_>, x: &[f64], h: &[f64]) -> Vec<f64> {
     add(&add(&times(x, &w("wx")), &times(h, &w("wh"))), &w("b"))
 }
 
@@ -95,7 +95,7 @@ fn the_cell_with_a_rectifier_is_its_loop() {
 }
 
 /// What the gates i, f, o, g of a long short-term memory make of h and c; `seen` is c as the output sees it.
-fn lstm_step(gates: &[f64], state: &mut [Vec<f64>], seen: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+pub fn lstm_step(gates: &[f64], state: &mut [Vec<f64>], seen: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let hidden = state[0].len();
     let gate = |number: usize, k: usize| sigmoid(gates[number * hidden + k]);
     for k in 0..hidden {

@@ -5,7 +5,7 @@ use tape::{DType, Tensor};
 
 use crate::support::{Draw, compute, input, layer, of, product, scatter};
 
-fn affine_loop(x: &[f64], w: &[f64], b: &[f64], inputs: usize) -> Vec<f64> {
+pub fn affine_loop(x: &[f64], w: &[f64], b: &[f64], inputs: usize) -> Vec<f64> {
     let mut y = product(x, w, inputs, b.len());
     y.iter_mut().enumerate().for_each(|(k, y)| *y += b[k % b.len()]);
     y

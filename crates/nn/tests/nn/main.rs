@@ -1,5 +1,6 @@
 //! The layers against plain loops, the notebooks' numbers, what PyTorch computes, and central differences.
 
+mod attention;
 mod battery;
 mod cells;
 mod checks;
@@ -14,4 +15,5 @@ mod sequences;
 mod store;
 mod support;
 mod training;
+mod transformer;
 mod wrappers;

@@ -119,6 +119,19 @@ fn a_mask_with_holes_gives_lengths_to_its_last_mark() {
 }
 
 #[test]
+fn a_tight_layout_ends_with_the_longest_sequence() {
+    let check = |lengths: &[usize], steps: usize| {
+        let (layout, tight) = (Layout::new(6, lengths), Layout::new(6, lengths).tight());
+        assert_eq!((tight.steps(), tight.lengths()), (steps, lengths));
+        assert_eq!(tight.packing(), layout.packing());
+    };
+    check(&[2, 5, 0], 5);
+    check(&[6], 6);
+    check(&[0, 0], 1);
+    check(&[], 1);
+}
+
+#[test]
 #[should_panic(expected = "sequence 1 has 5 steps, but the padded rows have 4")]
 fn a_length_beyond_the_padding_is_refused() {
     Layout::new(4, &[4, 5]);

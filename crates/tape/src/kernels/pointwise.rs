@@ -1,20 +1,33 @@
-//! Pointwise functions in vector loops. Of two operands for the layouts that matter: equal shapes, a
-//! number, and a row that repeats; whatever else broadcasting allows is left to the plain loop.
+//! Pointwise functions in vector loops. Of two operands for the layouts that matter: one has the shape of the
+//! result, and the other repeats along axes that lie side by side, or not at all; whatever else broadcasting
+//! allows is left to the plain loop.
+
+use std::ops::Range;
 
 use super::math;
 use super::simd::{Job, Width, widest};
 use crate::dtype::{DType, Real, with_real};
 use crate::ops::{Binary, BinaryUser, Io, Rule, Unary};
+use crate::shape::Shape;
 
-/// How an operand lies beside the result.
+/// How an operand lies beside the result: runs of so many elements, each of them so many times.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    /// The same shape.
-    Full,
-    /// One element for all.
-    Number,
-    /// The innermost axes, repeated over the outer ones.
-    Row,
+struct Layout {
+    run: usize,
+    times: usize,
+}
+
+impl Layout {
+    /// That of an operand that repeats along axes side by side.
+    fn of(operand: &Shape, wide: &Shape) -> Option<Layout> {
+        let axes = operand.repeated_axes(wide);
+        let extent = |axes: Range<usize>| -> usize { axes.map(|axis| wide.dim(axis).at(0)).product() };
+        match (axes.first(), axes.last()) {
+            (Some(first), Some(last)) => (last - first + 1 == axes.len())
+                .then(|| Layout { run: extent(last + 1..wide.rank()), times: extent(*first..last + 1) }),
+            _ => Some(Layout { run: wide.len(), times: 1 }),
+        }
+    }
 }
 
 struct Operand<'a, T> {
@@ -50,53 +63,43 @@ impl<T: Real, F: Fn(T, T) -> T> Job for Pairs<'_, T, F> {
 impl<T: Real> Loop<'_, T> {
     #[inline(always)]
     fn each(self, f: impl Fn(T, T) -> T) {
-        let Loop {
-            left: Operand { elements: a, layout: la },
-            right: Operand { elements: b, layout: lb },
-            out,
-        } = self;
-        let each = |out: &mut [T], a: &[T], b: &[T]| {
-            out.iter_mut().zip(a).zip(b).for_each(|((z, x), y)| *z = f(*x, *y));
-        };
-        match (la, lb) {
-            _ if out.is_empty() => {}
-            (Layout::Full, Layout::Full) => each(out, a, b),
-            (_, Layout::Number) if la == Layout::Full => {
-                let y = b[0];
-                out.iter_mut().zip(a).for_each(|(z, x)| *z = f(*x, y));
+        let Loop { left, right, out } = self;
+        if out.is_empty() {
+            return;
+        }
+        if left.layout.times == 1 {
+            right.beside(left.elements, out, f);
+        } else {
+            left.beside(right.elements, out, |y, x| f(x, y));
+        }
+    }
+}
+
+impl<T: Real> Operand<'_, T> {
+    /// A function of each pair of an element with the shape of the result and one of this operand.
+    #[inline(always)]
+    fn beside(self, full: &[T], out: &mut [T], f: impl Fn(T, T) -> T) {
+        let Layout { run, times } = self.layout;
+        let blocks = out.chunks_exact_mut(run * times).zip(full.chunks_exact(run * times));
+        if run == 1 {
+            for ((out, full), y) in blocks.zip(self.elements) {
+                out.iter_mut().zip(full).for_each(|(z, x)| *z = f(*x, *y));
             }
-            (Layout::Number, _) if lb == Layout::Full => {
-                let x = a[0];
-                out.iter_mut().zip(b).for_each(|(z, y)| *z = f(x, *y));
+            return;
+        }
+        for ((out, full), run_of) in blocks.zip(self.elements.chunks_exact(run)) {
+            for (out, full) in out.chunks_exact_mut(run).zip(full.chunks_exact(run)) {
+                out.iter_mut().zip(full).zip(run_of).for_each(|((z, x), y)| *z = f(*x, *y));
             }
-            (Layout::Full, _) => {
-                out.chunks_exact_mut(b.len()).zip(a.chunks_exact(b.len())).for_each(|(z, a)| each(z, a, b));
-            }
-            (_, Layout::Full) => {
-                out.chunks_exact_mut(a.len()).zip(b.chunks_exact(a.len())).for_each(|(z, b)| each(z, a, b));
-            }
-            _ => unreachable!("one operand has the shape of the result, as `binary` has seen to"),
         }
     }
 }
 
 /// Evaluates a function of two operands.
 pub(crate) fn binary(op: Binary, mut io: Io<'_>) -> Result<(), String> {
-    let layout = |input: usize| {
-        let (dims, wide) = (io.inputs[input].shape.dims(), io.shape.dims());
-        let elements = io.inputs[input].data.len();
-        if dims == wide {
-            Some(Layout::Full)
-        } else if elements == 1 {
-            Some(Layout::Number)
-        } else if wide.ends_with(dims) {
-            Some(Layout::Row)
-        } else {
-            None
-        }
-    };
+    let layout = |input: usize| Layout::of(io.inputs[input].shape, io.shape);
     match (layout(0), layout(1)) {
-        (Some(left), Some(right)) if left == Layout::Full || right == Layout::Full => {
+        (Some(left), Some(right)) if left.times == 1 || right.times == 1 => {
             with_real!(io.dtype(), T => op.with(Loop::<T> {
                 left: Operand { elements: io.get(0), layout: left },
                 right: Operand { elements: io.get(1), layout: right },

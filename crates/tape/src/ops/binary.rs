@@ -242,6 +242,9 @@ pub(super) fn samples() -> Vec<super::samples::Sample> {
                 Sample::new(*op, vec![positive(&[2, 1]), larger(&[1, 3])]),
                 Sample::new(*op, vec![larger(&[]), positive(&[2])]),
                 Sample::new(*op, vec![larger(&[0, 3]), positive(&[3])]),
+                Sample::new(*op, vec![positive(&[2, 1, 2]), larger(&[2, 3, 2])]),
+                Sample::new(*op, vec![larger(&[2, 2, 3]), positive(&[2, 1, 1])]),
+                Sample::new(*op, vec![larger(&[2, 2, 3]), positive(&[1, 2, 1])]),
             ]
         })
         .collect()

@@ -16,6 +16,7 @@
 //! one, where what `f` takes besides is the same in every step. Each operation says by [`Rule::row_wise`](crate::ops::Rule::row_wise),
 //! [`Rule::sums_rows`](crate::ops::Rule::sums_rows) and [`Rule::linear`](crate::ops::Rule::linear) whether
 //! they hold of it, so this pass knows no cell and no operation. What stays is what truly carries from step to step.
+//! A value with several rows for each row of the step, `[kn, …]`, is handed in and yielded as `[n, k, …]`.
 //!
 //! Left alone: scans inside a step whose number of rows is not that of the step.
 
@@ -25,10 +26,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::graph::{Graph, Inputs, Node, NodeId};
-use crate::ops::{Op, Part};
+use crate::ops::{Kind, Op, Part, Reshape};
 use crate::program::Program;
 use crate::scan::{Role, Scan};
-use crate::shape::Dim;
+use crate::shape::{Dim, Shape};
 
 /// Lifts what can be lifted out of every scan, inner ones first.
 pub fn lift(program: Program) -> Program {
@@ -237,7 +238,9 @@ impl<'a> Lift<'a> {
         let sources: Option<Vec<Source>> = match part {
             Part::Stacked(_) => {
                 let all_constant = node.inputs.iter().all(|input| constant(input).is_some());
-                let free = !self.carried[id.index()] || all_constant;
+                // What the loop computes anyway is not computed again, unless that is no work.
+                let again = all_constant || node.op.kind() == Kind::View;
+                let free = !self.carried[id.index()] || again;
                 let source = |input: &NodeId| constant(input).or_else(|| rows_of(input));
                 (self.scan.body.maps_rows(node) && free)
                     .then(|| node.inputs.iter().map(source).collect())
@@ -393,7 +396,21 @@ impl<'a> Lift<'a> {
                 }
                 // A number costs nothing inside, and kernels see that it is one.
                 (_, Some((outer, class))) if node.op.rule().is_none_or(|_| !node.inputs.is_empty()) => {
-                    feed(&mut body, &mut inputs, node, *outer, class.role())
+                    let (outer, role) = (*outer, class.role());
+                    match rows_apart(&node.shape) {
+                        None => feed(&mut body, &mut inputs, node, outer, role),
+                        // A step finds its share by its rows: what has several for each is given as rows of several.
+                        Some(apart) => {
+                            let rows = match role {
+                                Role::Sequence => scan.packing.total(),
+                                _ => scan.packing.sequences(),
+                            };
+                            let whole = reshaped(node, apart.with_leading(rows), outer);
+                            let given = Node { shape: apart, ..node.clone() };
+                            let given = feed(&mut body, &mut inputs, &given, self.graph.push(whole), role);
+                            body.push(reshaped(node, node.shape.clone(), given))
+                        }
+                    }
                 }
                 _ => {
                     let inputs = node.inputs.iter().map(|input| new_ids[input]).collect();
@@ -423,4 +440,18 @@ impl<'a> Lift<'a> {
         }
         needed
     }
+}
+
+/// The shape of several rows for each row of a step, `[kn, …]`, with those apart, `[n, k, …]`.
+fn rows_apart(shape: &Shape) -> Option<Shape> {
+    let (leading, rest) = shape.dims().split_first()?;
+    let several = leading.is_per_row() && *leading != Dim::ROWS;
+    let dims = [Dim::ROWS, Dim::new(leading.at(1))].into_iter().chain(rest.iter().copied());
+    several.then(|| dims.collect())
+}
+
+/// The same value as that of a node in another shape, from where it is.
+fn reshaped(node: &Node, shape: Shape, from: NodeId) -> Node {
+    let (op, inputs) = (Reshape::new(shape.clone()).into(), Inputs::from_slice(&[from]));
+    Node { op, inputs, shape, ..node.clone() }
 }

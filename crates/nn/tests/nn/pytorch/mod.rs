@@ -1,6 +1,7 @@
 //! Layers, cells, losses and optimisers against PyTorch: the files in `tests/fixtures/pytorch/`, which `pytorch.py` beside
 //! them has written, hold weights under PyTorch's names, inputs, outputs, and the gradients of Σ projection · output.
 
+mod attention;
 mod layers;
 mod optimizers;
 mod recurrences;

@@ -6,7 +6,7 @@
 //! * `pack`, `panels`: operands laid out as kernels read them;
 //! * `packed`: a right operand that is packed once for many products;
 //! * `blocks`: the loops around the kernels;
-//! * `share`: rows and columns to threads;
+//! * `share`: rows and columns to threads, where a product is large by itself;
 //! * `scratch`: the memory a thread packs into.
 #![allow(unsafe_code, reason = "kernels take pointers, and instructions that not every processor has")]
 
@@ -22,6 +22,8 @@ mod vector;
 
 pub use kernel::Multiply;
 pub use packed::PackedMatrix;
+
+use rayon::prelude::*;
 
 use product::{Product, Right};
 
@@ -41,7 +43,7 @@ pub(crate) fn product<T: Real>(
 ) {
     let ProductSize { batch, m, k, n } = size;
     let kernels = T::kernels(Level::of_processor());
-    let one = |p: usize, out: &mut [T]| {
+    let one = |p: usize, out: &mut [T], threads| {
         let (left, right) = (&left[p * m * k..][..m * k], &right[p * k * n..][..k * n]);
         let right = Right::plain(right, dot.transpose_right);
         let product =
@@ -49,12 +51,19 @@ pub(crate) fn product<T: Real>(
         share::compute(&product, out, threads);
     };
     if batch == 1 {
-        return one(0, out);
+        return one(0, out, threads);
     }
     assert_eq!(out.len(), batch * m * n);
-    if !out.is_empty() {
-        out.chunks_exact_mut(m * n).enumerate().for_each(|(p, out)| one(p, out));
+    if out.is_empty() {
+        return;
     }
+    if threads == Threads::All && m * k * n < share::SERIAL_BELOW && batch * m * k * n >= share::SERIAL_BELOW
+    {
+        // Products that are small by themselves, such as the heads of an attention, are shared out whole.
+        let products = out.par_chunks_exact_mut(m * n).enumerate();
+        return products.for_each(|(p, out)| one(p, out, Threads::One));
+    }
+    out.chunks_exact_mut(m * n).enumerate().for_each(|(p, out)| one(p, out, threads));
 }
 
 /// `out += left · right`, of matrices (m, k) and (k, n), by the kernel that the engine multiplies with.

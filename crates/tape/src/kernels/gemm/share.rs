@@ -7,7 +7,7 @@ use crate::dtype::Real;
 use crate::kernels::Threads;
 
 /// Products of fewer multiplications than this are not worth a second thread.
-const SERIAL_BELOW: usize = 4_000_000;
+pub(super) const SERIAL_BELOW: usize = 4_000_000;
 
 /// A result that threads write disjoint parts of.
 #[derive(Clone, Copy)]

@@ -175,17 +175,23 @@ fn threads_and_the_way_parts_are_cut_do_not_change_bits() {
 }
 
 #[test]
-fn a_batch_is_its_products() {
+fn a_batch_is_its_products_for_any_number_of_threads() {
     let dot = Dot { transpose_left: true, transpose_right: false };
-    let [m, k, n] = [5, 7, 3];
-    let (left, right) = (spread::<f32>(4 * m * k, 0.618), spread::<f32>(4 * k * n, 0.755));
-    let mut out = vec![f32::NAN; 4 * m * n];
-    product(dot, ProductSize { batch: 4, m, k, n }, &left, &right, &mut out, Threads::All);
-    for p in 0..4 {
-        let (left, right) = (&left[p * m * k..][..m * k], &right[p * k * n..][..k * n]);
-        let mut one = vec![0.0; m * n];
-        add_product(dot, [m, k, n], left, right, &mut one);
-        assert_eq!(out[p * m * n..][..m * n], one);
+    // The second is enough work to be shared out.
+    for (batch, [m, k, n]) in [(4, [5, 7, 3]), (150, [31, 30, 29])] {
+        let (left, right) = (spread::<f32>(batch * m * k, 0.618), spread::<f32>(batch * k * n, 0.755));
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let mut out = vec![f32::NAN; batch * m * n];
+            let size = ProductSize { batch, m, k, n };
+            pool.install(|| product(dot, size, &left, &right, &mut out, Threads::All));
+            for p in 0..batch {
+                let (left, right) = (&left[p * m * k..][..m * k], &right[p * k * n..][..k * n]);
+                let mut one = vec![0.0; m * n];
+                add_product(dot, [m, k, n], left, right, &mut one);
+                assert_eq!(out[p * m * n..][..m * n], one);
+            }
+        }
     }
 }
 
