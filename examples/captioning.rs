@@ -13,8 +13,8 @@ use std::time::Instant;
 use unspool::caption::contact_sheet::{self, Entry};
 use unspool::caption::data::scenes::{Scenes, Verdict, judge};
 use unspool::caption::data::{Pictures, Split};
-use unspool::caption::evaluate::{LONGEST, describe_all, describe_pictures, score_scenes};
-use unspool::caption::model::{Input, ModelSettings};
+use unspool::caption::evaluate::{describe_all, describe_pictures, score_scenes};
+use unspool::caption::model::{Decoding, Input, ModelSettings};
 use unspool::caption::progress::Progress;
 use unspool::caption::training::{Draw, Recipe, Schedule, Training};
 use unspool::lab::{checkpoint, files};
@@ -68,8 +68,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         progress.report(&training.progress(&losses));
         if training.step.is_multiple_of(recipe.steps / 8) {
             let (engine, params, model) = training.parts();
-            let captions =
-                describe_pictures(engine, params, model, &data.vocabulary, &data.val, &SHOWN, LONGEST)?;
+            let captions = describe_pictures(
+                engine,
+                params,
+                model,
+                &data.vocabulary,
+                &data.val,
+                &SHOWN,
+                &Decoding::default(),
+            )?;
             for (picture, caption) in SHOWN.iter().zip(&captions) {
                 let truth = data.val.references[*picture][0].join(" ");
                 progress.println(&format!("  {:<58} said of: {truth}", caption.join(" ")));
@@ -82,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test = data.test.as_ref().unwrap_or(&data.val);
     let (engine, params, model) = training.parts();
     for (name, split, scenes) in [("seen", &data.val, &generated.val), ("held-out", test, &generated.test)] {
-        let captions = describe_all(engine, params, model, &data.vocabulary, split, LONGEST)?;
+        let captions = describe_all(engine, params, model, &data.vocabulary, split, &Decoding::default())?;
         let scores = score_scenes(&captions, split, scenes);
         println!(
             "{name} combinations, {} pictures: {:.1}% true captions, {:.1}% word for word a reference, \
@@ -95,7 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let shown: Vec<usize> = (0..test.pictures.len().min(ON_SHEET)).collect();
-    let captions = describe_pictures(engine, params, model, &data.vocabulary, test, &shown, LONGEST)?;
+    let captions =
+        describe_pictures(engine, params, model, &data.vocabulary, test, &shown, &Decoding::default())?;
     let said: Vec<String> = captions.iter().map(|caption| caption.join(" ")).collect();
     let truths: Vec<String> = shown.iter().map(|n| test.references[*n][0].join(" ")).collect();
     let verdict = |n: usize| judge(&captions[n], &generated.test[n]) == Verdict::True;

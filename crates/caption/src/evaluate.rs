@@ -3,6 +3,9 @@
 //! Evaluation is free-running: every word is the model's own, from `<START>` on.
 
 use nn::{Cell, Params};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
 use serde::Serialize;
 use tape::{Engine, RunError};
 
@@ -10,24 +13,10 @@ use crate::data::batch::Batch;
 use crate::data::scenes::{Scene, Verdict, judge};
 use crate::data::{Split, Vocabulary};
 use crate::metrics;
-use crate::model::Captioner;
+use crate::model::{Caption, Captioner, Decoding};
 
-/// The longest caption that is decoded, in words; CS231n's `max_length`.
-pub const LONGEST: usize = 30;
-
-/// How many pictures are described at once.
-const PICTURES: usize = 100;
-
-/// Scores of captions against all references, each from 0 to 1 except CIDEr-D, which goes to 10.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Scores {
-    /// Corpus BLEU-1 to BLEU-4, closest reference length.
-    pub bleu: [f64; 4],
-    /// ROUGE-L with beta 1.2, averaged over pictures.
-    pub rouge_l: f64,
-    /// CIDEr-D with document frequencies from these references.
-    pub cider_d: f64,
-}
+/// How many sentences are followed at once.
+const SENTENCES: usize = 500;
 
 /// How captions of rendered scenes do, judged against the scenes themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -40,29 +29,58 @@ pub struct SceneScores {
     pub bleu_4: f64,
 }
 
-/// The caption of every picture of a split, as words.
+/// What a model says of some pictures of a split: for each its captions, the best first. The number of a picture
+/// decides what is drawn for it.
 ///
 /// # Errors
 /// If the network cannot be evaluated.
+///
+/// # Panics
+/// If the split has no such picture, or the settings do not pass [`Decoding::check`].
+pub fn decode_pictures<C: Cell>(
+    engine: &mut Engine,
+    params: &Params,
+    model: &Captioner<C>,
+    split: &Split,
+    pictures: &[usize],
+    decoding: &Decoding,
+) -> Result<Vec<Vec<Caption>>, RunError> {
+    let mut decoded = Vec::with_capacity(pictures.len());
+    for some in pictures.chunks((SENTENCES / decoding.rows()).max(1)) {
+        let mut seen = Vec::new();
+        split.pictures.see(some.iter().copied(), &mut seen);
+        let streams: Vec<u64> = some.iter().map(|picture| *picture as u64).collect();
+        decoded.extend(model.decode(engine, params, &streams, &seen, decoding)?);
+    }
+    Ok(decoded)
+}
+
+/// The best caption of every picture of a split, as words.
+///
+/// # Errors
+/// If the network cannot be evaluated.
+///
+/// # Panics
+/// If the settings do not pass [`Decoding::check`].
 pub fn describe_all<C: Cell>(
     engine: &mut Engine,
     params: &Params,
     model: &Captioner<C>,
     vocabulary: &Vocabulary,
     split: &Split,
-    longest: usize,
+    decoding: &Decoding,
 ) -> Result<Vec<Vec<String>>, RunError> {
     let pictures: Vec<usize> = (0..split.pictures.len()).collect();
-    describe_pictures(engine, params, model, vocabulary, split, &pictures, longest)
+    describe_pictures(engine, params, model, vocabulary, split, &pictures, decoding)
 }
 
-/// The captions of some pictures of a split, as words.
+/// The best captions of some pictures of a split, as words.
 ///
 /// # Errors
 /// If the network cannot be evaluated.
 ///
 /// # Panics
-/// If the split has no such picture.
+/// As for [`decode_pictures`].
 pub fn describe_pictures<C: Cell>(
     engine: &mut Engine,
     params: &Params,
@@ -70,16 +88,15 @@ pub fn describe_pictures<C: Cell>(
     vocabulary: &Vocabulary,
     split: &Split,
     pictures: &[usize],
-    longest: usize,
+    decoding: &Decoding,
 ) -> Result<Vec<Vec<String>>, RunError> {
-    let mut described = Vec::with_capacity(pictures.len());
-    for some in pictures.chunks(PICTURES) {
-        let mut seen = Vec::new();
-        split.pictures.see(some.iter().copied(), &mut seen);
-        let captions = model.describe(engine, params, some.len(), &seen, longest)?;
-        described.extend(captions.iter().map(|caption| vocabulary.decode(caption)));
-    }
-    Ok(described)
+    let decoded = decode_pictures(engine, params, model, split, pictures, decoding)?;
+    Ok(best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect())
+}
+
+/// The best caption of each picture.
+pub fn best(decoded: &[Vec<Caption>]) -> impl Iterator<Item = &Caption> {
+    decoded.iter().filter_map(|captions| captions.first())
 }
 
 /// The loss of a split, summed over words and averaged over captions, and averaged over words; in batches
@@ -94,26 +111,57 @@ pub fn losses<C: Cell>(
     split: &Split,
     size: usize,
 ) -> Result<(f64, f64), RunError> {
+    losses_beside(engine, params, model, split, size, |picture| picture)
+}
+
+/// The same with the features of other pictures: each is taken for another one, captions of one picture for the same.
+/// A model that looks at pictures is the worse for it. `None` where there are not two pictures.
+///
+/// # Errors
+/// If the network cannot be evaluated.
+pub fn losses_of_exchanged<C: Cell>(
+    engine: &mut Engine,
+    params: &Params,
+    model: &Captioner<C>,
+    split: &Split,
+    size: usize,
+) -> Result<Option<(f64, f64)>, RunError> {
+    let mut round: Vec<usize> = (0..split.pictures.len()).collect();
+    if round.len() < 2 {
+        return Ok(None);
+    }
+    // Each picture gives its place to the next in a random round, so that none keeps its own.
+    round.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+    let mut other = vec![0; round.len()];
+    for (place, picture) in round.iter().enumerate() {
+        other[*picture] = round[(place + 1) % round.len()];
+    }
+    losses_beside(engine, params, model, split, size, |picture| other[picture]).map(Some)
+}
+
+/// The losses when a caption of one picture stands beside what `shown` makes of it.
+fn losses_beside<C: Cell>(
+    engine: &mut Engine,
+    params: &Params,
+    model: &Captioner<C>,
+    split: &Split,
+    size: usize,
+    shown: impl Fn(usize) -> usize,
+) -> Result<(f64, f64), RunError> {
     let (mut sum, mut words) = (0.0, 0);
     let all: Vec<usize> = (0..split.captions.len()).collect();
     let mut batch = Batch::default();
     for indices in all.chunks(size.max(1)) {
         batch.fill(split, indices);
+        batch.pictures.clear();
+        let pictures = indices.iter().map(|caption| shown(split.picture_of[*caption]));
+        split.pictures.see(pictures, &mut batch.pictures);
         let tape = params.tape();
         let loss = model.loss(&tape, &batch).sum;
         sum += engine.run(&[loss])?.number(0);
         words += batch.targets();
     }
     Ok((sum / all.len().max(1) as f64, sum / words.max(1) as f64))
-}
-
-/// Scores of captions against references.
-pub fn score(captions: &[Vec<String>], references: &[Vec<Vec<String>>]) -> Scores {
-    Scores {
-        bleu: metrics::bleu(captions, references),
-        rouge_l: metrics::rouge_l(captions, references),
-        cider_d: metrics::cider_d(captions, references),
-    }
 }
 
 /// Scores of captions of scenes.

@@ -10,6 +10,7 @@
 pub mod check;
 pub mod contact_sheet;
 pub mod data;
+pub mod diagnosis;
 pub mod error;
 pub mod evaluate;
 pub mod handwritten;
@@ -17,5 +18,6 @@ pub mod metrics;
 pub mod model;
 pub mod progress;
 pub mod reference;
+pub mod scoring;
 pub mod training;
 pub mod trial;

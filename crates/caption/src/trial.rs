@@ -9,8 +9,8 @@ use nn::NamedCell;
 
 use crate::data::scenes::{Scenes, Verdict, judge};
 use crate::error::Error;
-use crate::evaluate::{LONGEST, SceneScores, describe_all, score_scenes};
-use crate::model::{Input, ModelSettings};
+use crate::evaluate::{SceneScores, describe_all, score_scenes};
+use crate::model::{Decoding, Input, ModelSettings};
 use crate::training::{Draw, Recipe, Schedule, Training};
 
 /// Validation pictures whose captions are shown.
@@ -85,7 +85,7 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
     }
     let (loss_after, _) = training.losses(&data.val, recipe.batch)?;
     let (engine, params, model) = training.parts();
-    let captions = describe_all(engine, params, model, &data.vocabulary, &data.val, LONGEST)?;
+    let captions = describe_all(engine, params, model, &data.vocabulary, &data.val, &Decoding::default())?;
     let sample = |picture: usize| Sample {
         said: captions[picture].join(" "),
         truth: data.val.references[picture][0].join(" "),

@@ -104,13 +104,66 @@ fn a_captioner_is_trained_evaluated_and_asked() {
     assert_eq!(metrics.lines().filter(|line| line.contains("val_perplexity")).count(), 3);
 
     let printed = succeed(&["evaluate", &setting.run, "--data", &setting.data]);
-    for expected in
-        ["loss per caption", "loss per token", "perplexity", "BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr-D"]
-    {
+    for expected in [
+        "loss per caption",
+        "loss per token",
+        "perplexity",
+        "BLEU-1",
+        "BLEU-4",
+        "ROUGE-L",
+        "CIDEr-D",
+        "novelty",
+    ] {
         assert!(printed.contains(expected), "{expected} is missing in {printed}");
     }
     let printed = succeed(&["describe", &setting.run, "--data", &setting.data, "--row", "0,1"]);
     assert_eq!(printed.matches("a person said").count(), 2, "{printed}");
+}
+
+#[test]
+fn captions_are_decoded_as_the_options_say() {
+    let setting = Setting::new();
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    let describe = |more: &[&str]| {
+        let fixed = ["describe", &setting.run, "--data", &setting.data, "--row", "0,1"];
+        succeed(&[&fixed, more].concat())
+    };
+    let greedy = describe(&[]);
+    assert_eq!(describe(&["--beam", "1"]), greedy);
+    assert_eq!(describe(&["--top-k", "1", "--seed", "8"]), greedy);
+    let drawn = ["--temperature", "0.8", "--top-k", "40", "--top-p", "0.9", "--seed", "1", "--detail"];
+    assert_eq!(describe(&drawn), describe(&drawn));
+    let beams =
+        describe(&["--beam", "4", "--groups", "2", "--diversity", "1", "--no-repeat", "2", "--detail"]);
+    assert_eq!(beams.matches("log p").count(), 8, "{beams}");
+    let printed =
+        succeed(&["evaluate", &setting.run, "--data", &setting.data, "--beam", "3", "--longest", "9"]);
+    assert!(printed.contains("at most 9 words: beam of 3, log p / tokens^0.7, no <UNK>"), "{printed}");
+    // A model that has learned for a second does not look at pictures, and is told so.
+    assert!(
+        printed.contains("DIAGNOSIS pictures are ignored") && printed.contains("likely cause"),
+        "{printed}"
+    );
+
+    for (options, expected) in [
+        (&["--beam", "3", "--temperature", "1"][..], "cannot be used with"),
+        (&["--beam", "3", "--top-k", "4"], "cannot be used with"),
+        (&["--length-penalty", "1"], "--beam"),
+        (&["--beam", "4", "--diversity", "1"], "--groups"),
+        (&["--beam", "many"], "many"),
+    ] {
+        let message = fail(2, &[&["evaluate", &setting.run], options].concat());
+        assert!(message.contains(expected), "{options:?}: {message}");
+    }
+    for (options, expected) in [
+        (&["--temperature", "0"][..], "temperature of 0"),
+        (&["--top-p", "1.5"], "nucleus of 1.5"),
+        (&["--beam", "5", "--groups", "2"], "multiple of 2"),
+        (&["--longest", "0"], "longest caption is 0"),
+    ] {
+        let message = fail(1, &[&["evaluate", &setting.run], options].concat());
+        assert!(message.contains(expected) && message.lines().count() == 1, "{options:?}: {message}");
+    }
 }
 
 #[test]

@@ -128,6 +128,11 @@ impl Captions {
     pub fn row(&self, caption: usize) -> &[i32] {
         &self.ids[caption * self.width..][..self.width]
     }
+
+    /// All captions in words.
+    pub fn words(&self, vocabulary: &Vocabulary) -> Vec<Vec<String>> {
+        (0..self.len()).map(|caption| vocabulary.decode(self.row(caption))).collect()
+    }
 }
 
 /// What is wrong with a data file: where, what, and what to do.

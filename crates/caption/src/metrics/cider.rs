@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The minimum, n-gram by n-gram, takes away what is gained by repeating a word, and the Gaussian what is gained by
-//! length. Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation", 2015. What
+//! length. Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation", 2015; the factor 10 of
+//! both, and words that are not stemmed, as in the authors' program, <https://github.com/vrama91/cider>. What
 //! coco-caption, `cider_scorer.py`, calls CIDEr, and what papers print under that name, is CIDEr-D; there the length l
 //! counts bigrams, so it is one less than the words, and the items that n-grams are rare among are those being scored. We
 //! follow it in both. Where a vector is zero, as for a caption of fewer than n words or n-grams that every item has,

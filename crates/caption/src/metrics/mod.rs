@@ -1,4 +1,4 @@
-//! How good captions are: BLEU, ROUGE-L and CIDEr, as the COCO caption evaluation computes them.
+//! How good captions are: BLEU, ROUGE-L and CIDEr, as the COCO caption evaluation computes them, and how diverse.
 //!
 //! Every metric takes a hypothesis and some references for each item, as words; [`tokenize`] makes words of text.
 //! Published numbers come from one program, <https://github.com/tylin/coco-caption>, and we follow its choices even where
@@ -18,13 +18,17 @@
 
 mod bleu;
 mod cider;
+mod diversity;
 mod ngrams;
 mod rouge_l;
+mod scores;
 mod tokenize;
 
 pub use bleu::{bleu, bleu_per_item};
 pub use cider::{cider, cider_d, cider_d_per_item, cider_per_item};
+pub use diversity::{distinct, mean_length, novelty, unknown_share};
 pub use rouge_l::{rouge_l, rouge_l_per_item};
+pub use scores::{ItemScores, Row, Scores};
 pub use tokenize::{PUNCTUATION, tokenize};
 
 /// Panics unless there are references for each hypothesis.

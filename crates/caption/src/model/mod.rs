@@ -15,6 +15,7 @@
 mod decode;
 mod vision;
 
+pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
 pub use vision::Vision;
 
 use std::fmt;

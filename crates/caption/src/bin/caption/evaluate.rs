@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use caption::evaluate::{LONGEST, describe_all, losses, score, score_scenes};
+use caption::diagnosis::Observed;
+use caption::evaluate::{best, decode_pictures, losses, losses_of_exchanged, score_scenes};
+use caption::metrics::Scores;
 use clap::Args;
 
 use crate::Outcome;
+use crate::decoding::DecodingChoice;
 use crate::runs::{DataChoice, Part, check_input, load_model};
+
+/// Captions whose loss is computed at once.
+const AT_ONCE: usize = 200;
 
 /// Describe the pictures of a split and score the captions.
 #[derive(Args)]
@@ -20,36 +26,54 @@ pub struct Evaluate {
     /// The part of the data.
     #[arg(long, value_enum, default_value_t = Part::Val)]
     split: Part,
-    /// The longest caption, in words.
-    #[arg(long, default_value_t = LONGEST)]
-    longest: usize,
+    #[command(flatten)]
+    decoding: DecodingChoice,
 }
 
 impl Evaluate {
-    /// Prints the scores.
+    /// Prints the scores, and what seems to be wrong.
     pub fn run(&self) -> Outcome {
+        let decoding = self.decoding.decoding()?;
         let mut model = load_model(&self.run)?;
         let loaded = self.data.load()?;
         let (split, scenes) = loaded.part(self.split)?;
         check_input(&model, split)?;
+        let vocabulary = &model.vocabulary;
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
-        let (per_caption, per_token) = losses(engine, params, captioner, split, 200)?;
-        let captions = describe_all(engine, params, captioner, &model.vocabulary, split, self.longest)?;
-        let scores = score(&captions, &split.references);
-        println!("{} pictures, greedy captions of at most {} words", captions.len(), self.longest);
-        println!("loss per caption  {per_caption:.4}   summed over words, averaged over captions");
-        println!("loss per token    {per_token:.4}   averaged over words");
-        println!("perplexity        {:.3}    exp of the loss per token", per_token.exp());
-        for (n, bleu) in (1..).zip(scores.bleu) {
-            println!("BLEU-{n}            {bleu:.4}   corpus level, closest reference length");
+        let (per_caption, per_token) = losses(engine, params, captioner, split, AT_ONCE)?;
+        let exchanged = losses_of_exchanged(engine, params, captioner, split, AT_ONCE)?;
+        let pictures: Vec<usize> = (0..split.pictures.len()).collect();
+        let decoded = decode_pictures(engine, params, captioner, split, &pictures, &decoding)?;
+        let captions: Vec<_> = best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect();
+
+        println!(
+            "{} pictures; captions of at most {} words: {}",
+            captions.len(),
+            decoding.longest,
+            decoding.describe()
+        );
+        println!("loss per caption  {per_caption:8.4}   summed over words, averaged over captions");
+        println!("loss per token    {per_token:8.4}   averaged over words");
+        println!("perplexity        {:8.3}   exp of the loss per token", per_token.exp());
+        if let Some((_, per_token)) = exchanged {
+            println!(
+                "  exchanged       {per_token:8.4}   loss per token with the features of other pictures"
+            );
         }
-        println!("ROUGE-L           {:.4}   beta 1.2, averaged over pictures", scores.rouge_l);
-        println!("CIDEr-D           {:.4}   document frequencies from these references", scores.cider_d);
+        let known = loaded.data.train.captions.words(&loaded.data.vocabulary);
+        let scores = Scores::of(&captions, &split.references).beside(&captions, &known);
+        scores.rows().iter().for_each(|row| println!("{row}"));
         if let Some(scenes) = scenes {
             let scores = score_scenes(&captions, split, scenes);
-            println!("true captions     {:.1}%    all they say is true of the scene", 100.0 * scores.truth);
-            println!("exact matches     {:.1}%    word for word a reference", 100.0 * scores.exact);
+            println!("true captions     {:7.1}%   all they say is true of the scene", 100.0 * scores.truth);
+            println!("exact matches     {:7.1}%   word for word a reference", 100.0 * scores.exact);
         }
+        let observed = Observed {
+            loss: Some(per_token),
+            loss_of_exchanged: exchanged.map(|(_, per_token)| per_token),
+            ..Observed::of(&captions, &split.references, best(&decoded))
+        };
+        observed.diagnose().iter().for_each(|finding| println!("DIAGNOSIS {finding}"));
         Ok(ExitCode::SUCCESS)
     }
 }

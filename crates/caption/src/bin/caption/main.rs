@@ -3,10 +3,12 @@
 //! Exit code 0 when all went well, 1 for a failure with one message on standard error, 2 for usage.
 
 mod check;
+mod decoding;
 mod describe;
 mod evaluate;
 mod overfit;
 mod runs;
+mod score;
 mod train;
 
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Describe pictures.
     Describe(describe::Describe),
+    /// Score captions of any origin, from JSON files, against references.
+    Score(score::Score),
     /// Learn 50 captions by heart, with CS231n's exact settings.
     Overfit(overfit::Overfit),
 }
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Score(score) => score.run(),
         Command::Overfit(overfit) => overfit.run(),
     };
     match result {

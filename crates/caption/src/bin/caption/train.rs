@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use caption::diagnosis::Observed;
 use caption::error::Error;
-use caption::evaluate::{LONGEST, Scores, describe_all, score, score_scenes};
-use caption::model::{Input, ModelSettings};
+use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
+use caption::metrics::Scores;
+use caption::model::{Caption, Decoding, Input, ModelSettings};
 use caption::progress::Progress;
 use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
 use clap::Args;
@@ -86,6 +88,8 @@ struct EpochMetrics {
     val_loss_per_caption: f64,
     val_loss_per_token: f64,
     val_perplexity: f64,
+    /// With the features of other pictures.
+    val_loss_per_token_of_exchanged: Option<f64>,
     #[serde(flatten)]
     val: Scores,
 }
@@ -189,8 +193,13 @@ impl Train {
         let val = &loaded.data.val;
         let (per_caption, per_token) = training.losses(val, SCORED_AT_ONCE)?;
         let (engine, params, model) = training.parts();
-        let captions = describe_all(engine, params, model, &loaded.data.vocabulary, val, LONGEST)?;
-        let scores = score(&captions, &val.references);
+        let exchanged = losses_of_exchanged(engine, params, model, val, SCORED_AT_ONCE)?;
+        let loss_of_exchanged = exchanged.map(|(_, per_token)| per_token);
+        let pictures: Vec<usize> = (0..val.pictures.len()).collect();
+        let decoded = decode_pictures(engine, params, model, val, &pictures, &Decoding::default())?;
+        let words = |caption: &Caption| loaded.data.vocabulary.decode(&caption.words);
+        let captions: Vec<Vec<String>> = best(&decoded).map(words).collect();
+        let scores = Scores::of(&captions, &val.references);
         progress.println(&format!(
             "validation: loss {per_caption:.3} per caption, {per_token:.4} per token, perplexity {:.2}; \
              BLEU-4 {:.4}, CIDEr-D {:.4}",
@@ -203,6 +212,14 @@ impl Train {
             progress
                 .println(&format!("  {:.1}% of the captions are true of their scene", 100.0 * scores.truth));
         }
+        let observed = Observed {
+            loss: Some(per_token),
+            loss_of_exchanged,
+            ..Observed::of(&captions, &val.references, best(&decoded))
+        };
+        for finding in observed.diagnose() {
+            progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
+        }
         for (name, caption) in val.names.iter().zip(&captions).take(SHOWN) {
             progress.println(&format!("  {name}: {}", caption.join(" ")));
         }
@@ -212,6 +229,7 @@ impl Train {
             val_loss_per_caption: per_caption,
             val_loss_per_token: per_token,
             val_perplexity: per_token.exp(),
+            val_loss_per_token_of_exchanged: loss_of_exchanged,
             val: scores,
         })?;
         Ok(training.note_score(scores.bleu[3]))

@@ -1,0 +1,97 @@
+//! Captions word by word: from `<START>`, a word after each, until `<END>` or until the caption is as long as may be.
+//!
+//! In reading order: [`Decoding`] says how words are chosen, `walk` takes the model's steps for many sentences at
+//! once, `rules` says which words may not be said, `single` goes on with one word a picture (greedy, or drawn), and
+//! `beam` with the best of many.
+//!
+//! A caption depends on its picture, the settings and the number of its picture's stream; not on the pictures beside
+//! it, nor on threads. Of words as probable as each other the first of the vocabulary is taken.
+
+mod beam;
+mod rules;
+mod settings;
+mod single;
+mod walk;
+
+pub use settings::{Beam, Decoding, LONGEST, Method, Sample};
+
+use nn::{Cell, Params};
+use tape::{Engine, RunError};
+
+use self::walk::Walk;
+use super::Captioner;
+use crate::data::END;
+
+/// A caption that a model has made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Caption {
+    /// The words, without `<START>` and `<END>`.
+    pub words: Vec<i32>,
+    /// For each word, and for `<END>` where the caption ended, how probable the model held it to be after those
+    /// before it: among the whole vocabulary, before anything was forbidden, sharpened or cut off.
+    pub probabilities: Vec<f64>,
+    /// The logarithm of the product of these.
+    pub log_probability: f64,
+    /// Whether the model said `<END>`; else the caption was cut off at its longest.
+    pub ended: bool,
+    /// How often `<UNK>` was more probable than any other word when the next one was chosen, said or not.
+    pub unknown_likeliest: usize,
+}
+
+impl Caption {
+    /// Goes on with a word, or ends with `<END>`.
+    fn say(&mut self, word: i32, log_probability: f64) {
+        self.probabilities.push(log_probability.exp());
+        self.log_probability += log_probability;
+        self.ended = word == END;
+        if !self.ended {
+            self.words.push(word);
+        }
+    }
+
+    /// Leaves in a row, the log probabilities of all next words, those that the settings allow.
+    fn restrict(&mut self, row: &mut [f64], decoding: &Decoding) {
+        self.unknown_likeliest += usize::from(rules::unknown_is_likeliest(row));
+        rules::forbid(row, &self.words, decoding);
+    }
+}
+
+impl<C: Cell> Captioner<C> {
+    /// Captions of pictures, given as one array of features or of pixels: for each picture one, or with a beam at
+    /// most its width, the best first.
+    ///
+    /// `streams` has a number for each picture, which with the seed decides what is drawn for it.
+    ///
+    /// # Errors
+    /// If the network cannot be evaluated.
+    ///
+    /// # Panics
+    /// If the settings do not pass [`Decoding::check`], or the array does not hold that many pictures.
+    #[track_caller]
+    pub fn decode(
+        &self,
+        engine: &mut Engine,
+        params: &Params,
+        streams: &[u64],
+        pictures: &[f32],
+        decoding: &Decoding,
+    ) -> Result<Vec<Vec<Caption>>, RunError> {
+        if let Err(problem) = decoding.check() {
+            panic!("decoding: {problem}");
+        }
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let walk = Walk::begin(self, engine, params, streams.len(), pictures)?;
+        match decoding.method {
+            Method::Beam(beam) => beam::search(walk, decoding, &beam),
+            Method::Greedy => single::decode(walk, decoding, |_, row, _| single::likeliest(row)),
+            Method::Sample(sample) => {
+                let mut dice: Vec<_> = streams.iter().map(|stream| sample.stream(*stream)).collect();
+                single::decode(walk, decoding, |picture, row, order| {
+                    single::draw(row, &sample, &mut dice[picture], order)
+                })
+            }
+        }
+    }
+}

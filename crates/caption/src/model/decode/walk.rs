@@ -1,0 +1,123 @@
+//! The model's steps for many sentences at once.
+//!
+//! Each sentence is a row. A step's rows go on from any rows of the step before, so that a beam keeps, drops and
+//! doubles sentences by naming them; their states are gathered by the step's own program. The number of rows takes few
+//! values, so that one plan serves many steps: it is halved when half of them would do, and filled up with rows that
+//! nobody reads.
+
+use nn::{Cell, Params, zero_state};
+use tape::tensor::Slice;
+use tape::{Bundle, Engine, RunError, Tape, Tensor, Var, Vars};
+
+use super::Captioner;
+
+/// A sentence that takes part in a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Its row in the step before; in the first step its picture.
+    pub from: usize,
+    /// The number of its picture.
+    pub picture: usize,
+    /// Its last word.
+    pub word: i32,
+}
+
+/// Where all sentences stand.
+pub(super) struct Walk<'m, C> {
+    model: &'m Captioner<C>,
+    engine: &'m mut Engine,
+    params: &'m Params,
+    /// How many pictures there are.
+    pub pictures: usize,
+    /// The parts of the cell's state, a row for each row of the last step.
+    state: Vec<Tensor>,
+    /// What every step is shown of the pictures, where it is: (pictures, W).
+    seen: Option<Tensor>,
+    /// Rows that a step computes.
+    rows: usize,
+    /// A row of log probabilities.
+    row: Vec<f64>,
+}
+
+impl<'m, C: Cell> Walk<'m, C> {
+    /// Looks at the pictures.
+    pub fn begin(
+        model: &'m Captioner<C>,
+        engine: &'m mut Engine,
+        params: &'m Params,
+        pictures: usize,
+        given: &[f32],
+    ) -> Result<Walk<'m, C>, RunError> {
+        let tape = params.tape();
+        let features = model.vision.look(&tape, pictures, given);
+        let state = flat(&model.cell.start(model.project.apply(features)));
+        let wanted: Vec<Var<'_>> = state.iter().copied().chain(model.seen(features)).collect();
+        let run = engine.run(&wanted)?;
+        let parts = (0..state.len()).map(|part| run.tensor(part)).collect();
+        let seen = model.look.map(|_| run.tensor(state.len()));
+        Ok(Walk { model, engine, params, pictures, state: parts, seen, rows: pictures, row: Vec::new() })
+    }
+
+    /// Takes one step, and hands `read` each row's number and the logarithms of the probabilities of all next words,
+    /// which it may change.
+    pub fn step(&mut self, rows: &[Row], mut read: impl FnMut(usize, &mut [f64])) -> Result<(), RunError> {
+        self.fit(rows.len());
+        let count = self.rows;
+        let column = |of: fn(&Row) -> i32| {
+            let mut column: Vec<i32> = rows.iter().map(of).collect();
+            // Any row of the last step will do where nobody reads.
+            column.resize(count, 0);
+            Tensor::new([count], column)
+        };
+        let tape: Tape = self.params.tape();
+        let from = tape.input(column(|row| number(row.from)));
+        let words = tape.input(column(|row| row.word));
+        let parts: Vec<Var<'_>> =
+            self.state.iter().map(|part| tape.input(part.clone()).gather(from)).collect();
+        let mut input = self.model.embed.apply(words);
+        if let Some(seen) = &self.seen {
+            let pictures = tape.input(column(|row| number(row.picture)));
+            input = input + tape.input(seen.clone()).gather(pictures);
+        }
+        // Any state of the cell says how its parts are put together.
+        let hidden = self.params[self.model.project.b].shape().len();
+        let form = self.model.cell.start(zero_state(&tape, count, hidden));
+        let state = form.rebuild(&mut parts.iter().copied());
+        let (state, output) = self.model.cell.step(state, input);
+        let next = self.model.scores.affine.apply(output).log_softmax();
+        let wanted: Vec<Var<'_>> = std::iter::once(next).chain(flat(&state)).collect();
+        let run = self.engine.run(&wanted)?;
+        self.state = (1..wanted.len()).map(|part| run.tensor(part)).collect();
+
+        let all = run.slice(0);
+        let vocabulary = all.len() / count;
+        for number in 0..rows.len() {
+            self.row.clear();
+            match all.part(number * vocabulary, vocabulary) {
+                Slice::F32(row) => self.row.extend(row.iter().map(|entry| f64::from(*entry))),
+                Slice::F64(row) => self.row.extend_from_slice(row),
+                Slice::I32(_) => unreachable!("logarithms are floating-point numbers"),
+            }
+            read(number, &mut self.row);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that a step computes so many rows, and less than twice as many.
+    fn fit(&mut self, wanted: usize) {
+        self.rows = self.rows.max(wanted);
+        while self.rows > 1 && self.rows.div_ceil(2) >= wanted {
+            self.rows = self.rows.div_ceil(2);
+        }
+    }
+}
+
+fn number(row: usize) -> i32 {
+    i32::try_from(row).expect("fewer than 2^31 sentences at once")
+}
+
+fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
+    let mut parts = Vars::new();
+    state.flatten(&mut parts);
+    parts
+}
