@@ -55,6 +55,7 @@ fn cells_are_compared_and_the_results_shown() {
         "\nbaseline   0.1250 ",
         " ± ",
         "results.csv",
+        "report.html",
     ] {
         assert!(printed.contains(expected), "{expected} is missing in {printed}");
     }
@@ -68,6 +69,12 @@ fn cells_are_compared_and_the_results_shown() {
     assert_eq!(rows(&again), rows(&printed));
     assert!(again.starts_with("16/16 trainings\n") && !again.contains("seed 1:"), "{again}");
     assert_eq!((results("metrics.jsonl"), results("results.csv")), (metrics, csv));
+
+    let page = results("report.html");
+    fs::remove_file(folder.path().join("report.html")).unwrap();
+    assert!(succeed(&["report", &out]).contains("report.html"));
+    assert_eq!(results("report.html"), page);
+    assert!(fail(1, &["report", &format!("{out}/nowhere")]).contains("nowhere"));
 
     let message = fail(1, &compare(&out, &["--steps", "31"]));
     assert!(message.contains("`settings.steps` is 30 there and 31 here"), "{message}");
@@ -109,7 +116,7 @@ fn mistakes_in_the_command_line_are_usage_errors_that_list_what_there_is() {
         let message = fail(2, arguments);
         expected.iter().for_each(|part| assert!(message.contains(part), "{part} is missing in {message}"));
     };
-    check(&[], &["compare", "list", "--help"]);
+    check(&[], &["compare", "list", "report", "--help"]);
     check(&["compare"], &["--out"]);
     check(&["compare", "--out", "x", "--cells", "rnn,gnu"], &["gnu", "lstm", "mgu"]);
     check(

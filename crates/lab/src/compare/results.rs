@@ -23,8 +23,9 @@ pub fn read(folder: &Path) -> Result<(Experiment, Vec<Record>), FileError> {
     let mut records = Vec::new();
     for (number, line) in run_dir::read_metrics(folder)?.into_iter().enumerate() {
         records.push(serde_json::from_value(line).map_err(|error| {
-            let problem = format!("line {} of metrics.jsonl is not a training: {error}", number + 1);
-            FileError::new(folder, problem, "give the folder of a comparison of this version")
+            let problem =
+                format!("line {} of its metrics is no training of a comparison: {error}", number + 1);
+            FileError::new(folder, problem, "give the folder of a comparison")
         })?);
     }
     sort(&mut records, &experiment);

@@ -44,7 +44,10 @@ fn every_training_is_a_line_and_every_measured_one_a_row() {
 
     fs::write(&metrics, "{\"cell\": \"rnn\"}\n").unwrap();
     let error = comparison.run(folder.path(), 2, &mut ()).unwrap_err().to_string();
-    assert!(error.contains("line 1 of metrics.jsonl is not a training: missing field `task`"), "{error}");
+    assert!(
+        error.contains("line 1 of its metrics is no training of a comparison: missing field `task`"),
+        "{error}"
+    );
 }
 
 /// A measured training with a score, or one that diverged.

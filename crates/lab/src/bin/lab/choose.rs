@@ -42,3 +42,24 @@ impl FromStr for TaskWords {
 pub fn task(word: &str) -> Result<Box<dyn Task>, String> {
     tasks::parse(word).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_belong_to_the_task_before_them() {
+        let check = |text: &str, expected: &[&str]| {
+            let words: Vec<String> = expected.iter().map(|word| word.to_string()).collect();
+            assert_eq!(text.parse(), Ok(TaskWords(words)));
+        };
+        check("copy,adding", &["copy", "adding"]);
+        check("copy:delay=5,kinds=3, adding", &["copy:delay=5,kinds=3", "adding"]);
+        check("adding:steps=5,copy:delay=5,symbols=2,", &["adding:steps=5", "copy:delay=5,symbols=2"]);
+        let error = "kinds=3,adding".parse::<TaskWords>().unwrap_err();
+        assert!(error.contains("there is no task `kinds=3`"), "{error}");
+        // One file whose name has a comma, not a file and a task.
+        let error = "text:file=no/a,copy".parse::<TaskWords>().unwrap_err();
+        assert!(error.contains("no/a,copy"), "{error}");
+    }
+}

@@ -11,6 +11,7 @@ use lab::tasks::Task;
 
 use crate::Outcome;
 use crate::choose::{TaskWords, cell_names, task};
+use crate::report;
 
 /// Compare cells on tasks.
 #[derive(Args)]
@@ -80,6 +81,7 @@ impl Compare {
         println!("what was compared   {folder}/config.json");
         println!("every training      {folder}/metrics.jsonl");
         println!("measured trainings  {folder}/{CSV}");
+        report::print(&lab::report::write(&self.out)?);
         Ok(ExitCode::SUCCESS)
     }
 

@@ -5,6 +5,7 @@
 mod choose;
 mod compare;
 mod list;
+mod report;
 
 use std::process::ExitCode;
 
@@ -25,12 +26,15 @@ enum Command {
     Compare(compare::Compare),
     /// List the cells and the tasks.
     List(list::List),
+    /// Write the report of a comparison, which may still be running.
+    Report(report::Report),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Compare(compare) => compare.run(),
         Command::List(list) => list.run(),
+        Command::Report(report) => report.run(),
     };
     match result {
         Ok(code) => code,
