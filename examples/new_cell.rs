@@ -16,7 +16,7 @@ use std::path::Path;
 
 use unspool::caption::data::scenes::Scenes;
 use unspool::caption::trial;
-use unspool::lab::compare::{Comparison, Settings, Size, table};
+use unspool::lab::compare::{Comparison, Settings, Size};
 use unspool::lab::{report, tasks, timing};
 use unspool::nn::{Cell, NamedCell, Param, Scope, cells, check_cell, init};
 use unspool::tape::Var;
@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     report_of_checks.ok()?;
 
     let rounds = if quick { 3 } else { 30 };
-    println!("{}", timing::table(&timing::time(&[gru.clone(), mine.clone()], timing::Sizes::default(), rounds)?));
+    println!(
+        "{}",
+        timing::table(&timing::time(&[gru.clone(), mine.clone()], timing::Sizes::default(), rounds)?)
+    );
 
     // Adding, and a language model of characters.
     let comparison = Comparison {
@@ -65,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let folder = Path::new(if quick { "runs/new_cell_quick" } else { "runs/new_cell" });
     let records = comparison.run(folder, 2, &mut ())?;
-    println!("{}", table(&comparison.experiment(), &records));
+    println!("{}", report::Comparison::new(comparison.experiment(), records).text());
     println!("the report of it: {}\n", report::write(folder)?.html.display());
 
     let scenes = if quick { Scenes::small() } else { Scenes { train: 4000, ..Scenes::default() } };

@@ -15,6 +15,7 @@
 //! 11. [`timing`]: how fast cells are, in turns.
 //! 12. [`compare`]: cells side by side on tasks.
 //! 13. [`report`]: what a comparison has shown, as one page and as tables.
+//! 14. [`program`]: all of it from a command line, for cells of one's own too.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -22,6 +23,7 @@ pub mod checkpoint;
 pub mod checkpoints;
 pub mod compare;
 pub mod files;
+pub mod program;
 pub mod progress;
 pub mod report;
 pub mod run_dir;

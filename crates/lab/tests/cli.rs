@@ -52,7 +52,7 @@ fn cells_are_compared_and_the_results_shown() {
         "copy:delay=2,symbols=2  rnn  rate 0.01: accuracy ",
         "0/16 trainings\n",
         "s left\n",
-        "\nbaseline   0.1250 ",
+        "baseline\n",
         " ± ",
         "results.csv",
         "report.html",
@@ -65,7 +65,7 @@ fn cells_are_compared_and_the_results_shown() {
 
     // The same again trains nothing and shows the same table.
     let again = succeed(&compare(&out, &["--steps", "30"]));
-    let rows = |printed: &str| printed[printed.find("\nbaseline").unwrap()..].to_string();
+    let rows = |printed: &str| printed[printed.find("\nScores").unwrap()..].to_string();
     assert_eq!(rows(&again), rows(&printed));
     assert!(again.starts_with("16/16 trainings\n") && !again.contains("seed 1:"), "{again}");
     assert_eq!((results("metrics.jsonl"), results("results.csv")), (metrics, csv));
@@ -78,6 +78,16 @@ fn cells_are_compared_and_the_results_shown() {
 
     let message = fail(1, &compare(&out, &["--steps", "31"]));
     assert!(message.contains("`settings.steps` is 30 there and 31 here"), "{message}");
+}
+
+#[test]
+fn cells_are_checked_and_timed() {
+    let printed = succeed(&["check", "--cells", "rnn,lru"]);
+    assert_eq!(printed.matches("19 properties, 0 failed").count(), 2, "{printed}");
+    let sizes = ["--sequences", "2", "--steps", "3", "--inputs", "4", "--hidden", "5", "--rounds", "2"];
+    let printed = succeed(&[&["time", "--cells", "rnn,mgu"], &sizes[..]].concat());
+    assert!(printed.contains("1 + 1\n") && printed.ends_with("2 + 2\n"), "{printed}");
+    assert!(fail(2, &["time", "--hidden", "0"]).contains("--hidden"));
 }
 
 #[test]
@@ -116,7 +126,7 @@ fn mistakes_in_the_command_line_are_usage_errors_that_list_what_there_is() {
         let message = fail(2, arguments);
         expected.iter().for_each(|part| assert!(message.contains(part), "{part} is missing in {message}"));
     };
-    check(&[], &["compare", "list", "report", "--help"]);
+    check(&[], &["check", "time", "compare", "list", "report", "--help"]);
     check(&["compare"], &["--out"]);
     check(&["compare", "--out", "x", "--cells", "rnn,gnu"], &["gnu", "lstm", "mgu"]);
     check(

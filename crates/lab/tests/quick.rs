@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use lab::compare::{Purpose, Record, read, table};
+use lab::compare::{Purpose, Record, read};
+use lab::report::Comparison;
 
 /// The scores of all measured seeds of a cell on a task.
 fn scores(records: &[Record], cell: &str, task: &str) -> Vec<f64> {
@@ -25,7 +26,7 @@ fn three_cells_are_told_apart_over_three_seeds() {
         .status();
     assert!(program.unwrap().success());
     let (experiment, records) = read(folder.path()).unwrap();
-    println!("{}", table(&experiment, &records));
+    println!("{}", Comparison::new(experiment, records.clone()).text());
     let [copy, adding] = ["copy:delay=20,symbols=5", "adding:steps=30"];
     let of = |cell, task| {
         let scores = scores(&records, cell, task);

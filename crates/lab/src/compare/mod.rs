@@ -19,7 +19,6 @@ mod progress_view;
 mod queue;
 pub mod record;
 mod results;
-mod table;
 mod training;
 mod view;
 
@@ -29,7 +28,6 @@ pub use matching::{hidden_width, parameters};
 pub use progress_view::ProgressView;
 pub use record::{AtLength, BeforeAndAfter, Outcome, Point, Purpose, Record};
 pub use results::{CSV, read};
-pub use table::table;
 pub use training::{Trial, train};
 pub use view::{Job, Left, Outline, View};
 
@@ -46,7 +44,7 @@ use experiment::first_twice;
 /// Cells, tasks, and how every cell is trained on every task.
 ///
 /// ```
-/// use lab::compare::{Comparison, Settings, Size, table};
+/// use lab::compare::{Comparison, Settings, Size};
 /// use lab::tasks::Adding;
 /// use nn::{GruResetAfter, NamedCell, VanillaRnn};
 ///
@@ -62,7 +60,7 @@ use experiment::first_twice;
 /// };
 /// let records = comparison.run(&out, 2, &mut ())?;
 /// assert_eq!(records.len(), 2 * (3 + 2), "three learning rates and two seeds of two cells");
-/// println!("{}", table(&comparison.experiment(), &records));
+/// println!("{}", lab::report::Comparison::new(comparison.experiment(), records).text());
 /// # Ok::<(), lab::compare::CompareError>(())
 /// ```
 pub struct Comparison {

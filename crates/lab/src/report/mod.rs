@@ -11,7 +11,7 @@
 //!
 //! 1. [`page`]: the skeleton of a page: sections, figures, what can be opened.
 //! 2. [`chart`]: figures as SVG.
-//! 3. [`table`]: a table in three languages.
+//! 3. [`table`]: a table in four languages.
 //! 4. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
 //! 5. [`number`]: numbers as people read them.
 //! 6. [`escape`]: names of users as text, wherever they stand.

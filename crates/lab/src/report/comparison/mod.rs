@@ -134,6 +134,11 @@ impl Comparison {
         [results::scores(self), results::costs(self)]
     }
 
+    /// The tables of results for a terminal.
+    pub fn text(&self) -> String {
+        self.tables().map(|table| table.text()).join("\n")
+    }
+
     /// The tables of results for a LaTeX document.
     pub fn latex(&self) -> String {
         let tables = self.tables().map(|table| table.latex());

@@ -1,16 +1,8 @@
-//! Cells and tasks from the words of a command line.
+//! Tasks from the words of a command line.
 
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
-use lab::tasks::{self, Task};
-
-/// The names of the cells that can be compared.
-pub fn cell_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(
-        nn::cells::all().into_iter().map(|cell| PossibleValue::new(cell.name).help(cell.about)),
-    )
-}
+use crate::tasks::{self, Task};
 
 /// Tasks as words, each of which names one.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use lab::tasks;
+use nn::NamedCell;
 
-use crate::Outcome;
+use super::Outcome;
+use crate::tasks;
 
 /// List the cells and the tasks.
 #[derive(Args)]
@@ -13,9 +14,9 @@ pub struct List {}
 
 impl List {
     /// Prints each with its sentence.
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self, cells: &[NamedCell]) -> Outcome {
         println!("cells");
-        for cell in nn::cells::all() {
+        for cell in cells {
             println!("  {:<16} {}", cell.name, cell.about);
         }
         println!("\ntasks");

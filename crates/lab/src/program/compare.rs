@@ -6,18 +6,20 @@ use std::process::ExitCode;
 use std::thread;
 
 use clap::{Args, ValueEnum};
-use lab::compare::{CSV, CompareError, Comparison, ProgressView, Settings, Size, table};
-use lab::tasks::Task;
+use nn::NamedCell;
 
-use crate::Outcome;
-use crate::choose::{TaskWords, cell_names, task};
+use super::Outcome;
+use super::report::print;
+use super::tasks::{TaskWords, task};
+use crate::compare::{CSV, CompareError, Comparison, ProgressView, Settings, Size};
 use crate::report;
+use crate::tasks::Task;
 
 /// Compare cells on tasks.
 #[derive(Args)]
 pub struct Compare {
     /// The cells, such as rnn,lstm,gru.
-    #[arg(long, value_name = "CELLS", value_delimiter = ',', value_parser = cell_names(), default_value = "rnn,lstm,gru,mgu")]
+    #[arg(long, value_name = "CELLS", value_delimiter = ',', default_value = "rnn,lstm,gru,mgu")]
     cells: Vec<String>,
     /// The tasks, each with its settings if they are not the usual ones, such as copy:delay=50,adding.
     #[arg(long, value_name = "TASKS", default_value = "copy,adding")]
@@ -68,25 +70,24 @@ enum Match {
 
 impl Compare {
     /// Trains what is missing and prints the results.
-    pub fn run(&self) -> Outcome {
-        let comparison = Comparison { cells: self.cells(), tasks: self.tasks()?, settings: self.settings()? };
+    pub fn run(&self, cells: &[NamedCell]) -> Outcome {
+        let comparison = Comparison {
+            cells: super::chosen(&self.cells, cells),
+            tasks: self.tasks()?,
+            settings: self.settings()?,
+        };
         let experiment = comparison.experiment();
         let mut view = ProgressView::new(&experiment);
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
         let records = comparison.run(&self.out, threads, &mut view)?;
         view.finish();
-        println!("\n{}", table(&experiment, &records));
-        println!("mean ± standard deviation over the seeds; * is the best mean of its task\n");
+        println!("\n{}", report::Comparison::new(experiment, records).text());
         let folder = self.out.display();
         println!("what was compared   {folder}/config.json");
         println!("every training      {folder}/metrics.jsonl");
         println!("measured trainings  {folder}/{CSV}");
-        report::print(&lab::report::write(&self.out)?);
+        print(&report::write(&self.out)?);
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn cells(&self) -> Vec<nn::NamedCell> {
-        self.cells.iter().filter_map(|name| nn::cells::named(name)).collect()
     }
 
     fn tasks(&self) -> Result<Vec<Box<dyn Task>>, CompareError> {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use lab::report::{self, ReportFiles};
 
-use crate::Outcome;
+use super::Outcome;
+use crate::report::{self, ReportFiles};
 
 /// Write the report of a comparison, which may still be running.
 #[derive(Args)]
