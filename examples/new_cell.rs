@@ -9,15 +9,17 @@
 //! h' = h + f (g - h)
 //! ```
 //!
-//! `cargo run --release --example new_cell`, about a minute on 2 cores, or with `-- --quick` a few seconds' worth of it.
+//! `cargo run --release --example new_cell`, about a minute on 2 cores, or with `-- --quick` a few seconds' worth of it. With a
+//! command, such as `-- compare --cells bell,lstm --out runs/bell`, it is the program `lab` with this cell in it.
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 use unspool::caption::data::scenes::Scenes;
 use unspool::caption::trial;
 use unspool::lab::compare::{Comparison, Settings, Size};
-use unspool::lab::{report, tasks, timing};
+use unspool::lab::{program, report, tasks, timing};
 use unspool::nn::{Cell, NamedCell, Param, Scope, cells, check_cell, init};
 use unspool::tape::Var;
 
@@ -39,14 +41,18 @@ impl Cell for Bell {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mine = NamedCell::new("bell", "a gate that opens where input and state agree", bell);
+    let command = std::env::args().nth(1);
+    let quick = command.as_deref() == Some("--quick");
+    if command.is_some() && !quick {
+        return Ok(program::run(vec![mine]));
+    }
     let gru = cells::named("gru").ok_or("there is no GRU")?;
 
-    let report_of_checks = check_cell(bell);
-    println!("{report_of_checks}");
-    report_of_checks.ok()?;
+    let checks = check_cell(bell);
+    println!("{checks}");
+    checks.ok()?;
 
     let rounds = if quick { 3 } else { 30 };
     println!(
@@ -73,5 +79,5 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let scenes = if quick { Scenes::small() } else { Scenes { train: 4000, ..Scenes::default() } };
     println!("{}", trial::on_scenes(&mine, &scenes, if quick { 5 } else { 600 })?);
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
