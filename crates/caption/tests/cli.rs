@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use caption::data::scenes::Scenes;
+use caption::model::{Input, ModelSettings};
+use caption::training::{Draw, Recipe, Schedule, Training};
 use tempfile::TempDir;
 
 /// A folder in CS231n's layout with five captions of three pictures.
@@ -213,7 +218,62 @@ fn failures_name_what_and_where_and_leave_nothing_behind() {
     succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "1"])));
     check(&["describe", &setting.run, "--data", &setting.data, "--row", "7"], &["--row 7", "2 pictures"]);
     check(&["describe", &setting.run, "picture.png"], &["features of length 4", "--row"]);
+    check(&["serve", &setting.run], &["features of length 4", "trained on pixels"]);
+    check(&["serve", &missing], &["nowhere", "checkpoint"]);
     check(&["evaluate", &setting.run, "--data", &setting.data, "--split", "test"], &["no test split"]);
+}
+
+/// The address that a server prints is answered, and an interruption ends it well.
+#[test]
+fn a_server_runs_until_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("model.json");
+    save_small_model(&run);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_caption"))
+        .args(["serve", &run.display().to_string(), "--port", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let (_, rest) = first.split_once("http://").unwrap();
+    let address = rest.split(';').next().unwrap();
+    assert!(address.starts_with("127.0.0.1:"), "{first}");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /api/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    assert_eq!(lines.collect::<Vec<_>>(), ["ended"]);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A model of rendered scenes that has learned nothing.
+fn save_small_model(path: &Path) {
+    let data = Scenes::small().generate().unwrap().dataset;
+    let settings = ModelSettings {
+        input: Input::of(&data.train),
+        cell: "rnn".into(),
+        embedding: 4,
+        hidden: 4,
+        vocabulary: data.vocabulary.len(),
+        picture_at_every_step: false,
+    };
+    let recipe = Recipe {
+        steps: 1,
+        batch: 4,
+        learning_rate: 1e-3,
+        schedule: Schedule::Cosine,
+        clip: None,
+        seed: 1,
+        draw: Draw::Epochs,
+    };
+    let captions = data.train.captions.len();
+    let training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
+    let (tensors, state) = training.saved();
+    lab::checkpoint::save(path, &tensors, &state).unwrap();
 }
 
 #[test]

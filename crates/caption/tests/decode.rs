@@ -1,6 +1,8 @@
 //! Decoding held against exhaustive search, exact probabilities and naive loops.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::ops::ControlFlow;
+
 use caption::data::batch::Batch;
 use caption::data::{Captions, END, NULL, Pictures, START, Split, UNKNOWN};
 use caption::model::{Beam, Caption, Captioner, Decoding, Input, Method, ModelSettings, Sample};
@@ -520,4 +522,39 @@ fn groups_keep_away_from_each_other() {
 #[should_panic(expected = "decoding: the beam's width is 0; give 1 to 1000")]
 fn settings_that_cannot_be_followed_are_a_mistake() {
     said(&bigrams(&[]), &beam(0));
+}
+
+#[test]
+fn who_watches_sees_captions_grow_and_can_end_them() {
+    let (model, params) = random("lstm", DType::F64, [3, 8, 30], true);
+    let picture = features(1, 3);
+    let drawn = by(Method::Sample(Sample { temperature: 0.7, ..Sample::default() }));
+    for how in [Decoding::default(), drawn, beam(4)] {
+        let whole = model.decode(&mut Engine::new(), &params, &[0], &picture, &how).unwrap().remove(0);
+        let watched = |most: usize| {
+            let mut seen: Vec<Vec<Caption>> = Vec::new();
+            let engine = &mut Engine::new();
+            let captions = model.decode_one(engine, &params, 0, &picture, &how, |captions| {
+                seen.push(captions.to_vec());
+                if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            (captions.unwrap(), seen)
+        };
+        let (captions, seen) = watched(usize::MAX);
+        assert_eq!(captions, whole, "{}", how.describe());
+        // Every step is shown, and in each the captions that go on are one token longer.
+        let longest = |captions: &[Caption]| captions.iter().map(|caption| caption.probabilities.len()).max();
+        let lengths: Vec<Option<usize>> = seen.iter().map(|captions| longest(captions)).collect();
+        assert_eq!(lengths, (1..=seen.len()).map(Some).collect::<Vec<_>>(), "{}", how.describe());
+        assert!(seen.len() > 3, "{} steps are too few to tell", seen.len());
+        if how.rows() == 1 {
+            assert_eq!(seen.last(), Some(&whole));
+            for captions in &seen {
+                let so_far = &captions[0].probabilities;
+                assert_eq!(*so_far, whole[0].probabilities[..so_far.len()]);
+            }
+        }
+        let (captions, seen) = watched(2);
+        assert_eq!((seen.len(), longest(&captions)), (2, Some(2)), "{}", how.describe());
+    }
 }

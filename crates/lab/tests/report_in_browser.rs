@@ -72,8 +72,9 @@ const CONTRAST_OF_LINES: &str = "Math.min(...[...document.querySelectorAll('.lin
 fn check(browser: &mut Browser, path: &Path) {
     for (width, height) in SCREENS {
         let grounds = ["light", "dark"].map(|scheme| {
-            let events = browser.open(path, width, height, scheme);
-            assert_eq!(troubles(&events, path), Vec::<Value>::new());
+            let url = format!("file://{}", path.display());
+            let events = browser.open(&url, width, height, scheme);
+            assert_eq!(troubles(&events, &url), Vec::<Value>::new());
             let ground = check_picture(&browser.screenshot(), width, height);
             assert_eq!(browser.evaluate("document.scripts.length"), 0);
             check_fit(browser, width);
@@ -101,8 +102,7 @@ fn check_fit(browser: &mut Browser, width: u32) {
 }
 
 /// Errors, and requests for anything but the file.
-fn troubles(events: &[Value], path: &Path) -> Vec<Value> {
-    let file = json!(format!("file://{}", path.display()));
+fn troubles(events: &[Value], file: &str) -> Vec<Value> {
     let mut asked = 0;
     let mut troubles = Vec::new();
     for event in events {

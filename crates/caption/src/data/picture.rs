@@ -1,5 +1,6 @@
-//! One picture file, brought to the size that the network sees.
+//! One picture, a file or bytes, brought to the size that the network sees.
 
+use std::io::{BufRead, Cursor, Seek};
 use std::path::Path;
 
 use image::imageops::FilterType;
@@ -24,16 +25,35 @@ pub const MOST_BYTES: u64 = 300 << 20;
 /// ```
 pub fn load_picture(path: impl AsRef<Path>, height: u32, width: u32) -> Result<Vec<u8>, DataError> {
     let path = path.as_ref();
-    let error = |problem: String| DataError::new(path.display().to_string(), problem);
+    let place = path.display().to_string();
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|why| {
+        let problem = format!("cannot be read ({why}); expected a PNG or JPEG picture. Check the path");
+        DataError::new(&place, problem)
+    })?;
+    read(reader, &place, height, width)
+}
+
+/// The same for a picture that is in memory; `place` is what errors call it.
+pub fn picture_of_bytes(bytes: &[u8], place: &str, height: u32, width: u32) -> Result<Vec<u8>, DataError> {
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|why| DataError::new(place, format!("cannot be read ({why})")))?;
+    read(reader, place, height, width)
+}
+
+fn read(
+    mut reader: ImageReader<impl BufRead + Seek>,
+    place: &str,
+    height: u32,
+    width: u32,
+) -> Result<Vec<u8>, DataError> {
+    let error = |problem: String| DataError::new(place, problem);
     if height == 0 || width == 0 {
         return Err(error(format!(
             "asked for as {height} x {width}; expected at least one row and one column"
         )));
     }
 
-    let mut reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|why| {
-        error(format!("cannot be read ({why}); expected a PNG or JPEG picture. Check the path"))
-    })?;
     if reader.format().is_none() {
         let problem = "begins like no picture; expected PNG or JPEG. Convert the file, or leave it out";
         return Err(error(problem.to_string()));

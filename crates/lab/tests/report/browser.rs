@@ -111,15 +111,15 @@ impl Browser {
         }
     }
 
-    /// Opens a page on a screen of this width; what happened until it was there, as events of the protocol.
-    pub fn open(&mut self, path: &Path, width: u32, height: u32, scheme: &str) -> Vec<Value> {
+    /// Opens an address on a screen of this width; what happened until it was there, as events of the protocol.
+    pub fn open(&mut self, url: &str, width: u32, height: u32, scheme: &str) -> Vec<Value> {
         let screen =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.call("Emulation.setDeviceMetricsOverride", screen);
         let theme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", theme);
         self.events.clear();
-        self.call("Page.navigate", json!({ "url": format!("file://{}", path.display()) }));
+        self.call("Page.navigate", json!({ "url": url }));
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.next("Page.loadEventFired");
             self.events.push_back(event);
@@ -128,6 +128,11 @@ impl Browser {
         self.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))",
         );
+        self.events()
+    }
+
+    /// What happened since this was asked last, or a page was opened.
+    pub fn events(&mut self) -> Vec<Value> {
         self.events.drain(..).collect()
     }
 

@@ -9,6 +9,7 @@ mod evaluate;
 mod overfit;
 mod runs;
 mod score;
+mod serve;
 mod train;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Describe pictures.
     Describe(describe::Describe),
+    /// Describe pictures on a local page, and to programs beside it.
+    Serve(serve::Serve),
     /// Score captions of any origin, from JSON files, against references.
     Score(score::Score),
     /// Learn 50 captions by heart, with CS231n's exact settings.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Serve(serve) => serve.run(),
         Command::Score(score) => score.run(),
         Command::Overfit(overfit) => overfit.run(),
     };

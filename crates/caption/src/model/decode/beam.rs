@@ -21,7 +21,7 @@ use tape::RunError;
 
 use super::settings::Beam;
 use super::walk::{Row, Walk};
-use super::{Caption, Decoding};
+use super::{Caption, Decoding, Watch};
 use crate::data::{END, START};
 
 /// The captions that a group of a picture's beam has.
@@ -60,6 +60,7 @@ pub(super) fn search<C: Cell>(
     mut walk: Walk<'_, C>,
     decoding: &Decoding,
     beam: &Beam,
+    mut watch: Watch<'_>,
 ) -> Result<Vec<Vec<Caption>>, RunError> {
     let start = |picture| {
         let nothing = Followed { caption: Caption::default(), row: picture, worth: 0.0 };
@@ -105,6 +106,9 @@ pub(super) fn search<C: Cell>(
                 candidates.clear();
             }
         })?;
+        if watch.as_mut().is_some_and(|watch| watch(&so_far(&groups, beam)).is_break()) {
+            break;
+        }
     }
     let mut captions = vec![Vec::new(); pictures];
     groups.into_iter().for_each(|group| captions[group.picture].extend(group.captions(beam)));
@@ -112,6 +116,15 @@ pub(super) fn search<C: Cell>(
         order(captions, |caption| (caption.ended, score(caption, caption.log_probability, beam)));
     });
     Ok(captions)
+}
+
+/// What a search has found so far; one that has ended is no better than one that may still end.
+fn so_far(groups: &[Group], beam: &Beam) -> Vec<Caption> {
+    let followed = groups.iter().flat_map(|group| group.finished.iter().chain(&group.live));
+    let mut captions: Vec<Caption> = followed.map(|followed| followed.caption.clone()).collect();
+    order(&mut captions, |caption| (true, score(caption, caption.log_probability, beam)));
+    captions.truncate(beam.width);
+    captions
 }
 
 /// Puts a candidate into a list of at most `most`, the best first; of equal ones that which came first.

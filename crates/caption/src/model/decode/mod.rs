@@ -15,6 +15,8 @@ mod walk;
 
 pub use settings::{Beam, Decoding, LONGEST, Method, Sample};
 
+use std::ops::ControlFlow;
+
 use nn::{Cell, Params};
 use tape::{Engine, RunError};
 
@@ -56,6 +58,9 @@ impl Caption {
     }
 }
 
+/// What looks on: it is shown the captions so far after every step, and can end the search.
+type Watch<'w> = Option<&'w mut dyn FnMut(&[Caption]) -> ControlFlow<()>>;
+
 impl<C: Cell> Captioner<C> {
     /// Captions of pictures, given as one array of features or of pixels: for each picture one, or with a beam at
     /// most its width, the best first.
@@ -76,6 +81,41 @@ impl<C: Cell> Captioner<C> {
         pictures: &[f32],
         decoding: &Decoding,
     ) -> Result<Vec<Vec<Caption>>, RunError> {
+        self.decode_watched(engine, params, streams, pictures, decoding, None)
+    }
+
+    /// Captions of one picture, as [`Captioner::decode`] gives them. `watch` is shown after every step what there is of
+    /// them, the best first; where it breaks off, they stay as they are.
+    ///
+    /// # Errors
+    /// If the network cannot be evaluated.
+    ///
+    /// # Panics
+    /// If the settings do not pass [`Decoding::check`], or the array does not hold one picture.
+    #[track_caller]
+    pub fn decode_one(
+        &self,
+        engine: &mut Engine,
+        params: &Params,
+        stream: u64,
+        picture: &[f32],
+        decoding: &Decoding,
+        mut watch: impl FnMut(&[Caption]) -> ControlFlow<()>,
+    ) -> Result<Vec<Caption>, RunError> {
+        let decoded = self.decode_watched(engine, params, &[stream], picture, decoding, Some(&mut watch))?;
+        Ok(decoded.into_iter().flatten().collect())
+    }
+
+    #[track_caller]
+    fn decode_watched(
+        &self,
+        engine: &mut Engine,
+        params: &Params,
+        streams: &[u64],
+        pictures: &[f32],
+        decoding: &Decoding,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Vec<Caption>>, RunError> {
         if let Err(problem) = decoding.check() {
             panic!("decoding: {problem}");
         }
@@ -84,11 +124,11 @@ impl<C: Cell> Captioner<C> {
         }
         let walk = Walk::begin(self, engine, params, streams.len(), pictures)?;
         match decoding.method {
-            Method::Beam(beam) => beam::search(walk, decoding, &beam),
-            Method::Greedy => single::decode(walk, decoding, |_, row, _| single::likeliest(row)),
+            Method::Beam(beam) => beam::search(walk, decoding, &beam, watch),
+            Method::Greedy => single::decode(walk, decoding, watch, |_, row, _| single::likeliest(row)),
             Method::Sample(sample) => {
                 let mut dice: Vec<_> = streams.iter().map(|stream| sample.stream(*stream)).collect();
-                single::decode(walk, decoding, |picture, row, order| {
+                single::decode(walk, decoding, watch, |picture, row, order| {
                     single::draw(row, &sample, &mut dice[picture], order)
                 })
             }

@@ -7,7 +7,7 @@ use tape::RunError;
 
 use super::settings::Sample;
 use super::walk::{Row, Walk};
-use super::{Caption, Decoding};
+use super::{Caption, Decoding, Watch};
 use crate::data::START;
 
 /// Goes on with one word after another, which `choose` takes from the log probabilities of a picture's next word, with
@@ -15,6 +15,7 @@ use crate::data::START;
 pub(super) fn decode<C: Cell>(
     mut walk: Walk<'_, C>,
     decoding: &Decoding,
+    mut watch: Watch<'_>,
     mut choose: impl FnMut(usize, &[f64], &mut Vec<usize>) -> Option<i32>,
 ) -> Result<Vec<Vec<Caption>>, RunError> {
     let mut captions = vec![Caption::default(); walk.pictures];
@@ -35,7 +36,8 @@ pub(super) fn decode<C: Cell>(
             }
         })?;
         rows = next;
-        if rows.is_empty() {
+        let broken_off = watch.as_mut().is_some_and(|watch| watch(&captions).is_break());
+        if rows.is_empty() || broken_off {
             break;
         }
     }

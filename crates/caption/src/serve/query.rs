@@ -1,0 +1,200 @@
+//! Settings in the query of a request: `beam=5&length_penalty=0.7&stream=true`.
+//!
+//! Names are those of the command line's options with `_` for `-`. All values are numbers, `true` or `false`, which no client has
+//! to escape; so nothing is unescaped.
+
+use std::str::FromStr;
+
+use crate::model::{Beam, Decoding, Method, Sample};
+
+/// The longest caption that can be asked for, in words.
+pub const LONGEST: usize = 100;
+/// The widest beam that can be asked for.
+pub const WIDEST: usize = 20;
+
+/// All that a query can hold.
+const NAMES: [&str; 12] = [
+    "stream",
+    "longest",
+    "no_repeat",
+    "allow_unknown",
+    "beam",
+    "length_penalty",
+    "groups",
+    "diversity",
+    "temperature",
+    "top_k",
+    "top_p",
+    "seed",
+];
+
+/// What a request asks for beside its picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wish {
+    /// How words are chosen.
+    pub decoding: Decoding,
+    /// Whether captions are sent as they grow.
+    pub stream: bool,
+}
+
+/// A query's names and values.
+struct Query<'q>(Vec<(&'q str, &'q str)>);
+
+impl Wish {
+    /// Reads a query; what it does not say is as on the command line.
+    ///
+    /// # Errors
+    /// What is wrong, and what would do.
+    pub fn parse(query: &str) -> Result<Wish, String> {
+        let query = Query::split(query)?;
+        let width = query.value("beam")?;
+        let drawn = ["temperature", "top_k", "top_p", "seed"];
+        match width {
+            Some(_) => query.exclude("beam", &drawn)?,
+            None => query.require("beam", &["length_penalty", "groups", "diversity"])?,
+        }
+        let plain = (Beam::default(), Sample::default());
+        let method = match width {
+            Some(width) => Method::Beam(Beam {
+                width,
+                length_penalty: query.value("length_penalty")?.unwrap_or(plain.0.length_penalty),
+                groups: query.value("groups")?.unwrap_or(plain.0.groups),
+                diversity: query.value("diversity")?.unwrap_or(plain.0.diversity),
+            }),
+            None if drawn.iter().any(|name| query.has(name)) => Method::Sample(Sample {
+                temperature: query.value("temperature")?.unwrap_or(plain.1.temperature),
+                top_k: query.value("top_k")?,
+                top_p: query.value("top_p")?,
+                seed: query.value("seed")?.unwrap_or(plain.1.seed),
+            }),
+            None => Method::Greedy,
+        };
+        let decoding = Decoding {
+            method,
+            longest: query.value("longest")?.unwrap_or(crate::model::LONGEST),
+            no_repeat: query.value("no_repeat")?,
+            say_unknown: query.value("allow_unknown")?.unwrap_or(false),
+        };
+        decoding.check()?;
+        // Everybody waits for what one asks for, so that less can be asked for than at one's own terminal.
+        if decoding.longest > LONGEST {
+            return Err(format!(
+                "a caption of {} words is too long here; give at most {LONGEST}",
+                decoding.longest
+            ));
+        }
+        if decoding.rows() > WIDEST {
+            return Err(format!("a beam of {} is too wide here; give at most {WIDEST}", decoding.rows()));
+        }
+        Ok(Wish { decoding, stream: query.value("stream")?.unwrap_or(false) })
+    }
+}
+
+impl<'q> Query<'q> {
+    fn split(query: &'q str) -> Result<Query<'q>, String> {
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            if !NAMES.contains(&name) {
+                return Err(format!("there is no setting `{}`; there are {}", shown(name), NAMES.join(", ")));
+            }
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(format!("`{name}` is given twice; give it once"));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Query(pairs))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
+    }
+
+    fn value<T: FromStr>(&self, name: &str) -> Result<Option<T>, String> {
+        let Some((_, value)) = self.0.iter().find(|(known, _)| *known == name) else { return Ok(None) };
+        let kind = std::any::type_name::<T>();
+        let expected = match kind {
+            "bool" => "true or false",
+            "f64" => "a number",
+            _ => "a whole number",
+        };
+        let wrong = |_| format!("`{name}` is `{}`; give {expected}, or leave it out", shown(value));
+        value.parse().map(Some).map_err(wrong)
+    }
+
+    /// Refuses what does not go together with a name that is there.
+    fn exclude(&self, name: &str, others: &[&str]) -> Result<(), String> {
+        match others.iter().find(|other| self.has(other)) {
+            Some(other) => {
+                Err(format!("`{other}` draws words, which a beam does not; leave out `{other}` or `{name}`"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what means nothing without a name that is not there.
+    fn require(&self, name: &str, others: &[&str]) -> Result<(), String> {
+        match others.iter().find(|other| self.has(other)) {
+            Some(other) => {
+                Err(format!("`{other}` is a setting of a beam; give `{name}` too, or leave it out"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The beginning of what a stranger wrote.
+fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(query: &str, expected: &str) {
+        let found = match Wish::parse(query) {
+            Ok(wish) => format!("{} of {}, {}", wish.decoding.describe(), wish.decoding.longest, wish.stream),
+            Err(problem) => problem,
+        };
+        assert!(found.contains(expected), "{query}: {expected:?} is missing in {found:?}");
+    }
+
+    #[test]
+    fn a_query_says_what_the_command_line_says() {
+        check("", "greedy, no <UNK> of 30, false");
+        check("stream=true&longest=9", "greedy, no <UNK> of 9, true");
+        check(
+            "beam=4&length_penalty=0&groups=2&diversity=1.5&no_repeat=3&allow_unknown=true",
+            "beam of 4 in 2 groups",
+        );
+        check("beam=3&length_penalty=1", "log p / tokens^1,");
+        check(
+            "temperature=0.5&top_k=40&top_p=0.9&seed=7",
+            "drawn at temperature 0.5, of the 40 most probable words",
+        );
+        check("top_k=2", "drawn at temperature 1, of the 2");
+        check("&&beam=1&", "beam of 1");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        check("breadth=3", "there is no setting `breadth`; there are stream, longest");
+        check("beam", "`beam` is ``; give a whole number");
+        check("beam=-1", "`beam` is `-1`; give a whole number");
+        check("beam=%35", "`beam` is `%35`");
+        check("temperature=hot", "`temperature` is `hot`; give a number");
+        check("stream=yes", "give true or false");
+        check("beam=2&beam=3", "`beam` is given twice");
+        check("beam=3&seed=4", "leave out `seed` or `beam`");
+        check("groups=2", "`groups` is a setting of a beam");
+        check("temperature=0", "temperature of 0 cannot be drawn at");
+        check("temperature=NaN", "temperature of NaN cannot be drawn at");
+        check("beam=0", "the beam's width is 0");
+        check("beam=21", "give at most 20");
+        check("longest=101", "give at most 100");
+        check("beam=99999999999999999999999", "give a whole number");
+        check(&"x".repeat(10_000), &format!("there is no setting `{}`;", "x".repeat(40)));
+    }
+}
