@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         hidden: 256,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps: if quick { 40 } else { 4500 },

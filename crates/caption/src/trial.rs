@@ -67,6 +67,7 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
         hidden: 128,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps,

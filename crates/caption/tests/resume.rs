@@ -13,6 +13,7 @@ fn training(scenes: &caption::data::Dataset, cell: &str, draw: Draw) -> Training
         hidden: 12,
         vocabulary: scenes.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps: 6,

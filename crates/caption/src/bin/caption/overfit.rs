@@ -47,6 +47,7 @@ impl Overfit {
             hidden: 512,
             vocabulary: vocabulary.len(),
             picture_at_every_step: false,
+            ..ModelSettings::default()
         };
         let recipe = Recipe {
             steps: 100,

@@ -169,6 +169,7 @@ impl Train {
             hidden: self.hidden,
             vocabulary: loaded.data.vocabulary.len(),
             picture_at_every_step: self.picture_at_every_step,
+            ..ModelSettings::default()
         };
         let recipe = Recipe {
             steps: self.epochs * captions.div_ceil(self.batch.max(1)) as u64,
