@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         clip: Some(5.0),
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let mut training = Training::new(settings, recipe, data.vocabulary.clone(), train.captions.len())?;
     println!(

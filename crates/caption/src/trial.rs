@@ -77,6 +77,7 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
         clip: Some(5.0),
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let vocabulary = data.vocabulary.clone();
     let mut training = Training::with_cell(settings, recipe, vocabulary, data.train.captions.len(), cell)?;

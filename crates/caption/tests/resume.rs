@@ -23,6 +23,7 @@ fn training(scenes: &caption::data::Dataset, cell: &str, draw: Draw) -> Training
         clip: Some(1.0),
         seed: 4,
         draw,
+        ..Recipe::default()
     };
     Training::new(settings, recipe, scenes.vocabulary.clone(), scenes.train.captions.len()).unwrap()
 }

@@ -40,7 +40,7 @@ pub use vision::{Seen, Vision};
 
 use nn::{
     Affine, AnyCell, Cell, Dropout, Embedding, Layout, NamedCell, Param, Params, Sequence, TemporalSoftmax,
-    init, temporal_softmax,
+    init, smoothed_temporal_softmax, temporal_softmax,
 };
 use tape::{Tape, Var};
 
@@ -125,8 +125,15 @@ impl<C: Cell> Captioner<C> {
 
     /// The loss of a batch; nothing is computed for padding.
     pub fn loss<'t>(&self, tape: &'t Tape, batch: &Batch) -> TemporalSoftmax<'t> {
+        self.smoothed_loss(tape, batch, 0.0)
+    }
+
+    /// What is made small in training: the loss of a batch with the right words smoothed (see
+    /// [`smoothed_temporal_softmax`]).
+    pub fn smoothed_loss<'t>(&self, tape: &'t Tape, batch: &Batch, smoothing: f64) -> TemporalSoftmax<'t> {
         let scores = self.scores_of(tape, batch);
-        tape.scope("loss", || temporal_softmax(&scores, &batch.captions_out, &batch.mask))
+        let loss = || smoothed_temporal_softmax(&scores, &batch.captions_out, &batch.mask, smoothing);
+        tape.scope("loss", loss)
     }
 
     /// The loss of a batch whose pictures have these features (N, F), as they are given.
