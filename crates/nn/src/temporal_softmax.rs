@@ -46,6 +46,18 @@ pub fn temporal_softmax<'t>(scores: &Sequence<'t>, words: &[i32], mask: &[bool])
 
 /// The same with the right words smoothed by ε.
 ///
+/// ```
+/// use nn::{Layout, Sequence, smoothed_temporal_softmax};
+/// use tape::{DType, Tape, Tensor};
+///
+/// // One word of two, with the probabilities 3/4 and 1/4.
+/// let tape = Tape::new(DType::F64);
+/// let scores = tape.input(Tensor::new([1, 2], vec![3f64.ln(), 0.0]));
+/// let scores = Sequence::new(scores, &Layout::full(1, 1));
+/// let loss = smoothed_temporal_softmax(&scores, &[0], &[true], 0.2).sum.value().number();
+/// assert!((loss + 0.9 * 0.75f64.ln() + 0.1 * 0.25f64.ln()).abs() < 1e-12);
+/// ```
+///
 /// # Panics
 /// As [`temporal_softmax`] does, and unless `0 <= smoothing < 1`.
 #[track_caller]
