@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         hidden: 256,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps: if quick { 40 } else { 4500 },
@@ -53,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         clip: Some(5.0),
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let mut training = Training::new(settings, recipe, data.vocabulary.clone(), train.captions.len())?;
     println!(

@@ -296,3 +296,54 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     assert!(text(&output.stderr).contains("passed over"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("going on from step 3"), "{}", text(&output.stdout));
 }
+
+#[test]
+fn every_model_is_trained_evaluated_and_asked_for_its_last_state() {
+    let setting = Setting::new();
+    let (transformer, attention) = (["--model", "transformer", "--heads", "2"], ["--model", "attention"]);
+    for (name, options) in [("transformer", &transformer[..]), ("attention", &attention)] {
+        let run = format!("{}-{name}", setting.run);
+        let more =
+            ["--epochs", "2", "--label-smoothing", "0.1", "--dropout", "0.1", "--checkpoint-every", "1"];
+        succeed(&borrowed(&setting.train(&run, &[options, &more].concat())));
+        for asked in [run.clone(), format!("{run}/last")] {
+            let printed = succeed(&["evaluate", &asked, "--data", &setting.data, "--beam", "2"]);
+            assert!(printed.contains("CIDEr-D"), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn a_training_stops_when_it_has_not_become_better() {
+    let setting = Setting::new();
+    // A rate at which nothing changes.
+    let still = ["--epochs", "9", "--learning-rate", "1e-30", "--metric", "val-loss", "--patience", "2"];
+    let run = setting.train(&setting.run, &still);
+    let printed = succeed(&borrowed(&run));
+    let expected = ["stopped: validation loss has not become better for 2 epochs", "trained 9 steps"];
+    assert!(expected.iter().all(|part| printed.contains(part)), "{printed}");
+    // And is over when it is asked again.
+    assert!(succeed(&borrowed(&run)).contains("going on from step 9"));
+}
+
+#[test]
+fn options_that_contradict_one_another_get_one_message_and_leave_nothing() {
+    let setting = Setting::new();
+    for (options, expected) in [
+        (&["--layers", "3"][..], "--layers belongs to --model transformer"),
+        (&["--model", "transformer", "--cell", "lstm"], "--cell belongs to --model rnn or attention"),
+        (&["--attention-width", "3"], "--attention-width belongs to --model attention"),
+        (&["--model", "transformer", "--heads", "3"], "3 heads do not share"),
+        (&["--tie"], "tied to the words' vectors need outputs as wide"),
+        (&["--decay", "0.5"], "--decay belongs to --schedule step or plateau"),
+        (&["--weight-decay", "0.1"], "--weight-decay belongs to --optimizer adamw"),
+        (&["--warmup", "1000"], "the warm-up is 1000"),
+        (&["--label-smoothing", "1"], "the label smoothing is 1"),
+        (&["--cell", "gru", "--dropout-state", "0.5"], "hands its state on"),
+        (&["--patience", "0"], "the patience of the training is 0"),
+    ] {
+        let message = fail(1, &borrowed(&setting.train(&setting.run, options)));
+        assert!(message.contains(expected) && message.lines().count() == 1, "{options:?}: {message}");
+        assert!(!Path::new(&setting.run).exists(), "{options:?}");
+    }
+}

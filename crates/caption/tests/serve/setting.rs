@@ -28,6 +28,7 @@ pub fn model() -> Model {
             hidden: 32,
             vocabulary: data.vocabulary.len(),
             picture_at_every_step: true,
+            ..ModelSettings::default()
         };
         let recipe = Recipe {
             steps: 60,
@@ -37,6 +38,7 @@ pub fn model() -> Model {
             clip: Some(5.0),
             seed: 1,
             draw: Draw::Epochs,
+            ..Recipe::default()
         };
         let captions = data.train.captions.len();
         let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();

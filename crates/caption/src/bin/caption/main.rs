@@ -3,6 +3,7 @@
 //! Exit code 0 when all went well, 1 for a failure with one message on standard error, 2 for usage.
 
 mod check;
+mod choices;
 mod decoding;
 mod describe;
 mod evaluate;

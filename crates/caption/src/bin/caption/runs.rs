@@ -13,7 +13,7 @@ use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
 use serde::{Deserialize, Serialize};
 
-/// The best model of a run, by BLEU-4 on the validation split.
+/// The best model of a run, by the metric of its recipe on the validation split.
 pub const BEST: &str = "best.json";
 
 /// Where pictures and captions come from.
@@ -90,12 +90,20 @@ impl Loaded {
     }
 }
 
-/// Loads the model of a run: its best, else its newest checkpoint; or that of a checkpoint's JSON file.
+/// The name after a run's folder that asks for its newest checkpoint.
+const LAST: &str = "last";
+
+/// Loads the model of a run: its best, else its newest checkpoint; that one of `RUN/last` in any case; or that of a
+/// checkpoint's JSON file.
 pub fn load_model(run: &Path) -> Result<Model, Error> {
+    let (run, last) = match run.parent() {
+        Some(folder) if run.ends_with(LAST) && !run.exists() => (folder, true),
+        _ => (run, false),
+    };
     let best = run.join(BEST);
     if run.is_file() {
         Model::load(run)
-    } else if best.is_file() {
+    } else if best.is_file() && !last {
         Model::load(&best)
     } else {
         match checkpoints_of(run).latest()? {
@@ -113,11 +121,12 @@ pub fn load_model(run: &Path) -> Result<Model, Error> {
     }
 }
 
-/// The error of a model that was trained on another kind of pictures than it is given.
+/// The error of a model that was trained on another kind of pictures than it is given, or on shorter captions than it can
+/// take.
 pub fn check_input(model: &Model, split: &Split) -> Result<(), Error> {
     let (expected, found) = (model.settings.input, caption::model::Input::of(split));
     if expected == found {
-        return Ok(());
+        return model.settings.check_lengths(&split.captions);
     }
     Err(Error::Mismatch(format!(
         "the model sees {expected}, but the data holds {found}; give the data it was trained on"
