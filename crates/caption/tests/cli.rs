@@ -260,6 +260,7 @@ fn save_small_model(path: &Path) {
         hidden: 4,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: false,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps: 1,
@@ -269,6 +270,7 @@ fn save_small_model(path: &Path) {
         clip: None,
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let captions = data.train.captions.len();
     let training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
