@@ -61,7 +61,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         );
     } else {
         notes.push(format!(
-            "Mean ± standard deviation over {}. Of accuracies more is better, of errors and bits less. Set off: \
+            "Mean ± standard deviation over {}. Of accuracies more is better, of errors and bits less. Bold, in plain text between stars: \
              significantly better than every other cell on the task, by Welch's t-test with Holm's correction over all pairs \
              of cells, p < 0.05.",
             some(seeds, "seed")
@@ -71,12 +71,12 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         .tasks()
         .any(|(task, _)| comparison.cells().any(|(cell, ..)| comparison.standing(task, cell).diverged > 0));
     if diverged {
-        notes.push("Trainings that diverged are left out of the means, and a cell with such trainings is never set off.".into());
+        notes.push("Trainings that diverged are left out of the means, and a cell with such trainings is never bold.".into());
     }
     let (done, all) = comparison.done();
     if done < all {
         notes.push(format!(
-            "{done} of {all} trainings are done. Nothing is set off on a task before all of its trainings are."
+            "{done} of {all} trainings are done. Nothing is bold on a task before all of its trainings are."
         ));
     }
     notes.push("Baseline: what is reached without understanding the task.".into());
