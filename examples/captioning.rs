@@ -15,8 +15,8 @@ use unspool::caption::data::scenes::{Scenes, Verdict, judge};
 use unspool::caption::data::{Pictures, Split};
 use unspool::caption::evaluate::{describe_all, describe_pictures, score_scenes};
 use unspool::caption::model::{Decoding, Input, ModelSettings};
+use unspool::caption::progress::Progress;
 use unspool::caption::training::{Draw, Recipe, Schedule, Training};
-use unspool::lab::progress::Progress;
 use unspool::lab::{checkpoint, files};
 
 /// Validation pictures that are described while it learns, and the number on the contact sheet.

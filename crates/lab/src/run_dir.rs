@@ -240,7 +240,32 @@ fn differences(name: &str, theirs: &Value, ours: &Value) -> Vec<String> {
             });
             both.flatten().collect()
         }
+        // Lists of the same names differ in something that one of them holds.
+        (Value::Array(theirs), Value::Array(ours))
+            if names(theirs).is_some_and(|list| Some(list) == names(ours)) =>
+        {
+            let named = |(theirs, ours): (&Value, &Value)| {
+                differences(&format!("{name}.{}", short(theirs)), theirs, ours)
+            };
+            theirs.iter().zip(ours).flat_map(named).collect()
+        }
         _ if theirs == ours => Vec::new(),
-        _ => vec![format!("`{name}` is {theirs} there and {ours} here")],
+        _ => vec![format!("`{name}` is {} there and {} here", short(theirs), short(ours))],
+    }
+}
+
+/// The names of a list of things that have names.
+fn names(list: &[Value]) -> Option<Vec<&str>> {
+    list.iter().map(|value| value["name"].as_str()).collect()
+}
+
+/// A setting in one line; what has a name is known by it.
+fn short(value: &Value) -> String {
+    match value {
+        Value::Array(list) => format!("[{}]", list.iter().map(short).collect::<Vec<_>>().join(", ")),
+        Value::Object(_) if value["name"].is_string() => {
+            value["name"].as_str().unwrap_or_default().to_string()
+        }
+        _ => value.to_string(),
     }
 }

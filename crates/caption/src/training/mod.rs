@@ -9,7 +9,6 @@ mod saved;
 pub use recipe::{AnySampler, Draw, Recipe, Schedule};
 pub use saved::{Model, SavedState};
 
-use lab::progress::Step;
 use nn::{Adam, AnyCell, NamedCell, Params, Trainer};
 use tape::{DType, Engine};
 
@@ -19,6 +18,7 @@ use crate::data::{Captions, NULL, Split, Vocabulary};
 use crate::error::Error;
 use crate::evaluate::losses;
 use crate::model::{Captioner, ModelSettings};
+use crate::progress::Step;
 
 /// A captioner in training.
 #[derive(Debug)]

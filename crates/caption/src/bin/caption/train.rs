@@ -8,11 +8,11 @@ use caption::error::Error;
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::Scores;
 use caption::model::{Caption, Decoding, Input, ModelSettings};
+use caption::progress::Progress;
 use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
-use lab::progress::Progress;
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
