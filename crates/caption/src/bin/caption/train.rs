@@ -92,6 +92,8 @@ struct EpochMetrics {
     val_loss_per_token_of_exchanged: Option<f64>,
     #[serde(flatten)]
     val: Scores,
+    /// What is said of the first pictures.
+    samples: Vec<String>,
 }
 
 impl Train {
@@ -118,11 +120,12 @@ impl Train {
                     let problem = "the vocabulary of the data is not that of the checkpoint; give the data it was trained on";
                     return Err(Error::Mismatch(problem.into()));
                 }
-                run.rewind(step)?;
                 println!("going on from step {step}");
                 training
             }
         };
+        // Steps after the checkpoint, or all where a stop came before the first, are taken and recorded again.
+        run.rewind(training.step)?;
         println!(
             "model: {} weights, a step works in at most {:.1} MB; best model and checkpoints in {}",
             training.params.weight_count(),
@@ -152,6 +155,7 @@ impl Train {
                     checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
                 }
                 run.sync()?;
+                run.write_csv()?;
                 checkpoints.save(training.step, &tensors, &state)?;
             }
         }
@@ -220,9 +224,10 @@ impl Train {
         for finding in observed.diagnose() {
             progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
         }
-        for (name, caption) in val.names.iter().zip(&captions).take(SHOWN) {
-            progress.println(&format!("  {name}: {}", caption.join(" ")));
-        }
+        let shown = val.names.iter().zip(&captions).take(SHOWN);
+        let samples: Vec<String> =
+            shown.map(|(name, caption)| format!("{name}: {}", caption.join(" "))).collect();
+        progress.pin(&samples);
         run.append(&EpochMetrics {
             step: training.step,
             epoch: training.epoch(),
@@ -231,6 +236,7 @@ impl Train {
             val_perplexity: per_token.exp(),
             val_loss_per_token_of_exchanged: loss_of_exchanged,
             val: scores,
+            samples,
         })?;
         Ok(training.note_score(scores.bleu[3]))
     }
