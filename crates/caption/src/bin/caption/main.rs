@@ -7,6 +7,7 @@ mod decoding;
 mod describe;
 mod evaluate;
 mod overfit;
+mod report;
 mod runs;
 mod score;
 mod train;
@@ -34,6 +35,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Describe pictures.
     Describe(describe::Describe),
+    /// Write what a run has shown, or two runs, as one page that opens from disk.
+    Report(report::Report),
     /// Score captions of any origin, from JSON files, against references.
     Score(score::Score),
     /// Learn 50 captions by heart, with CS231n's exact settings.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Report(report) => report.run(),
         Command::Score(score) => score.run(),
         Command::Overfit(overfit) => overfit.run(),
     };
