@@ -33,10 +33,10 @@ impl Attention {
         let (rows, columns) = (self.rows.max(1), self.columns.max(1));
         let (high, wide) = (SIDE / rows as f64, SIDE / columns as f64);
         let most = weights.iter().copied().fold(0.0, f64::max);
-        let (peak, weight) =
-            weights.iter().enumerate().fold((0, 0.0), |best, (place, weight)| {
-                if *weight > best.1 { (place, *weight) } else { best }
-            });
+        let (peak, weight) = weights
+            .iter()
+            .enumerate()
+            .fold((0, 0.0), |best, (place, weight)| if *weight > best.1 { (place, *weight) } else { best });
         let about = format!(
             "Where the model looked for “{word}”: most at row {} and column {} of {} by {}, with {}\u{a0}% of all.",
             count(peak / columns + 1),

@@ -9,14 +9,19 @@ use super::described::{Item, Spoken};
 use super::words::{in_line, said};
 
 /// The captions of one picture by one run, or by two.
-pub(super) fn card(report: &Report, picture: usize, items: &[(Option<String>, &Item)], place: &str) -> Markup {
+pub(super) fn card(
+    report: &Report,
+    picture: usize,
+    items: &[(Option<String>, &Item)],
+    place: &str,
+) -> Markup {
     let Some((_, item)) = items.first() else { return Markup::default() };
     let address = report.pictures.get(&picture).map(|picture| data_uri(picture.kind, &picture.bytes));
     let truth = item.references.first().map_or("", String::as_str);
     html! {
         article.card {
             @if let Some(address) = &address {
-                img src=(address) alt={ (item.name) ". A person says: " (truth) } loading="lazy" decoding="async" {}
+                img src=(address) alt={ (item.name) ". A person says: " (truth) } {}
             }
             div.told {
                 p.name { bdi { (item.name) } }
@@ -25,7 +30,7 @@ pub(super) fn card(report: &Report, picture: usize, items: &[(Option<String>, &I
                     @if let Some(best) = item.captions.first() { (said(best)) }
                     p.score { "CIDEr-D " (fixed(item.scores.cider_d, 2)) " · BLEU-4 " (fixed(item.scores.bleu_4, 2)) " · ROUGE-L " (fixed(item.scores.rouge_l, 2)) }
                 }
-                p.truth { span { @if item.references.len() > 1 { "People" } @else { "A person" } } " " bdi { (truth) } }
+                p.truth { span { @if item.references.len() > 1 { "People:" } @else { "A person:" } } " " bdi { (truth) } }
                 @if item.references.len() > 1 {
                     details { summary { (item.references.len() - 1) " more by people" }
                         ul { @for reference in &item.references[1..] { li { bdi { (reference) } } } }

@@ -69,7 +69,8 @@ pub(super) fn section(report: &Report) -> Option<Section> {
     others.sort();
     others.dedup();
     others.retain(|name| !known.contains(&name.as_str()) && !PLACES.contains(&name.as_str()));
-    let more: Vec<Markup> = others.iter().filter_map(|name| over_runs(report, name, name, "as recorded")).collect();
+    let more: Vec<Markup> =
+        others.iter().filter_map(|name| over_runs(report, name, name, "as recorded")).collect();
     let caption = "Training losses are those of the batches before each step: lines are means over equally many steps, bands reach from the \
          least batch to the largest. Validation is looked at from time to time, on all its captions. “Other pictures” is the validation loss \
          when each picture is taken for another: the farther above, the more the model looks.";
@@ -133,7 +134,9 @@ fn lines(title: &str, unit: &str, curves: Vec<Curve>) -> Option<Markup> {
 
 fn curve(run: &Run, key: &str, name: &str, look: Look) -> Option<Curve> {
     let series = match key {
-        PERPLEXITY => run.series("loss_per_token").into_iter().map(|(step, loss)| (step, loss.exp())).collect(),
+        PERPLEXITY => {
+            run.series("loss_per_token").into_iter().map(|(step, loss)| (step, loss.exp())).collect()
+        }
         key => run.series(key),
     };
     if series.is_empty() {

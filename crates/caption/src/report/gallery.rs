@@ -7,9 +7,9 @@ use lab::report::number::{count, fixed};
 use lab::report::page::Section;
 use maud::{Markup, html};
 
+use super::Report;
 use super::card::card;
 use super::described::{Described, Item};
-use super::Report;
 
 /// Pictures that are shown of all.
 const EXAMPLES: usize = 12;
@@ -44,8 +44,7 @@ fn ends(described: &Described) -> (Vec<usize>, Vec<usize>) {
 
 /// Pictures on which the first of two runs is better than the other by most CIDEr-D, and those on which it is worse.
 pub(super) fn apart([one, other]: [&Described; 2]) -> [Vec<usize>; 2] {
-    let gain =
-        |picture: usize| one.items[picture].scores.cider_d - other.items[picture].scores.cider_d;
+    let gain = |picture: usize| one.items[picture].scores.cider_d - other.items[picture].scores.cider_d;
     let mut order: Vec<usize> = (0..one.items.len()).collect();
     order.sort_by(|a, b| gain(*b).total_cmp(&gain(*a)));
     let better = order.iter().copied().filter(|picture| gain(*picture) > 0.0).take(EXTREMES).collect();
@@ -57,7 +56,11 @@ pub(super) fn examples(report: &Report) -> Option<Section> {
     let described = report.run().described.as_ref()?;
     let shown = examples_of(described);
     let about = if shown.len() < described.items.len() {
-        format!("{} of {} pictures, at equal distances in the data.", shown.len(), count(described.items.len()))
+        format!(
+            "{} of {} pictures, at equal distances in the data.",
+            shown.len(),
+            count(described.items.len())
+        )
     } else {
         "All pictures.".into()
     };
@@ -100,7 +103,9 @@ fn missing(report: &Report, shown: &[usize]) -> Option<&'static str> {
             "The data holds features and not the pictures themselves, so captions stand beside the pictures' names. With \
              --pictures DIR, picture files of these names in a folder are shown.",
         ),
-        _ if there < shown.len() => Some("Where no picture is shown, there is no file of its name that can be read."),
+        _ if there < shown.len() => {
+            Some("Where no picture is shown, there is no file of its name that can be read.")
+        }
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The page in a paragraph, what seems to be wrong, and the scores.
 
-use lab::report::number::{count, fixed, short};
+use lab::report::number::{count, fixed, some};
 use lab::report::page::Section;
 use lab::report::table::{Column, Entry, Table};
 use maud::{Markup, html};
@@ -47,7 +47,7 @@ fn sentences(run: &Run) -> String {
     }
     text += &format!(", after {} steps", whole(run.steps().0));
     if let Some(epoch) = run.last("epoch") {
-        text += &format!(" in {} passes over the captions", short(epoch));
+        text += &format!(" in {}", some(epoch as usize, "epoch"));
     }
     let Some(described) = &run.described else {
         return text + ". There is no model yet: one is kept whenever validation was looked at.";
@@ -61,7 +61,9 @@ fn sentences(run: &Run) -> String {
         described.pictures
     );
     match described.step {
-        Some(step) if step < run.steps().0 => text + &format!(". The model is that of step {}, the best.", whole(step)),
+        Some(step) if step < run.steps().0 => {
+            text + &format!(". The model is that of step {}, the best.", whole(step))
+        }
         _ => text + ".",
     }
 }
@@ -116,12 +118,14 @@ pub(super) fn scores(report: &Report) -> Table {
     let described: Vec<Option<&Described>> = report.runs.iter().map(|run| run.described.as_ref()).collect();
     let names = report.named().map(|(_, name, _)| name);
     let mut columns = vec![Column::words("score")];
-    columns.extend(names.map(|name| Column::numbers(if described.len() > 1 { name } else { "value".into() })));
+    columns
+        .extend(names.map(|name| Column::numbers(if described.len() > 1 { name } else { "value".into() })));
     if described.len() > 1 {
         columns.push(Column::numbers("difference"));
     }
     columns.push(Column::words("how it is computed"));
-    let numbers: Vec<Vec<Number>> = described.iter().map(|described| described.map_or(Vec::new(), all)).collect();
+    let numbers: Vec<Vec<Number>> =
+        described.iter().map(|described| described.map_or(Vec::new(), all)).collect();
     // A run without a model has no numbers; the other one has all names.
     let longest = numbers.iter().max_by_key(|numbers| numbers.len()).cloned().unwrap_or_default();
     let row = |number: &Number| {
@@ -185,7 +189,13 @@ fn all(described: &Described) -> Vec<Number> {
         convention: convention.into(),
     };
     let losses = [
-        number("loss per caption", described.loss_per_caption, 3, Better::Lower, "nats, summed over words, mean over captions"),
+        number(
+            "loss per caption",
+            described.loss_per_caption,
+            3,
+            Better::Lower,
+            "nats, summed over words, mean over captions",
+        ),
         number("loss per token", described.loss_per_token, 4, Better::Lower, "nats, mean over words"),
         number("perplexity", described.loss_per_token.exp(), 3, Better::Lower, "exp of the loss per token"),
     ];
@@ -195,7 +205,7 @@ fn all(described: &Described) -> Vec<Number> {
             "unknown" => Better::Lower,
             _ => Better::Higher,
         };
-        number(row.name, row.value, 4, better, row.convention)
+        number(row.name, row.value, if row.key == "length" { 2 } else { 4 }, better, row.convention)
     });
     losses.into_iter().chain(scores).collect()
 }

@@ -15,7 +15,8 @@ pub fn data_uri(kind: &str, bytes: &[u8]) -> String {
 fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         let sign = |place: usize| char::from(SIGNS[(bits >> (18 - 6 * place) & 63) as usize]);
         text.extend((0..4).map(|place| if place <= chunk.len() { sign(place) } else { '=' }));
     }
