@@ -143,11 +143,3 @@ fn pictures_that_do_not_fill_their_size_are_refused() {
     let error = Picture::png(&[0; 5], 1, 2).unwrap_err().to_string();
     assert!(error.contains("5 bytes, expected 1 by 2 RGB pixels"), "{error}");
 }
-#[test]
-fn dbg() {
-    let second = run("second", "lstm", Some(described(40, 3)));
-    let page = html(vec![run("first", "gru", Some(described(40, 0))), second]);
-    let i = page.find("by most").unwrap();
-    println!("{}", &page[i - 200..i]);
-    std::fs::write("/tmp/runs/two.html", page).unwrap();
-}

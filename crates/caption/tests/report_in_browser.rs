@@ -31,6 +31,8 @@ fn the_page_of_a_run_stands_in_a_browser() {
     // The maps share one picture each, which has to be there.
     let covered = "[...document.querySelectorAll('.maps')].filter(maps => maps.querySelectorAll('image').length !== 1).length";
     assert_eq!(browser.evaluate(covered), 0);
+    let twice = "document.querySelectorAll('[id]').length - new Set([...document.querySelectorAll('[id]')].map(at => at.id)).size";
+    assert_eq!(browser.evaluate(twice), 0);
     // A bar is as long as its word is probable.
     let bars = "getComputedStyle(document.querySelector('.word'), '::after').backgroundImage";
     assert!(browser.evaluate(bars).as_str().unwrap().contains("90%"));

@@ -21,7 +21,7 @@ pub(super) fn card(
     html! {
         article.card {
             @if let Some(address) = &address {
-                img src=(address) alt={ (item.name) ". A person says: " (truth) } {}
+                img.pixels[is_small(report, picture)] src=(address) alt={ (item.name) ". A person says: " (truth) } {}
             }
             div.told {
                 p.name { bdi { (item.name) } }
@@ -37,8 +37,8 @@ pub(super) fn card(
                     }
                 }
                 @for (run, item) in items { (others(run.as_deref(), item)) }
-                @for (_, item) in items { @if let Some(best) = item.captions.first() {
-                    (looked(best, address.as_deref(), &format!("{place}-{picture}")))
+                @for (number, (run, item)) in items.iter().enumerate() { @if let Some(best) = item.captions.first() {
+                    (looked(run.as_deref(), best, address.as_deref(), &format!("{place}-{picture}-{number}")))
                 } }
             }
         }
@@ -59,9 +59,17 @@ fn others(run: Option<&str>, item: &Item) -> Markup {
     }
 }
 
-fn looked(spoken: &Spoken, address: Option<&str>, id: &str) -> Markup {
+/// Whether a picture has few pixels, which are then shown as such: photographs are files of another type.
+fn is_small(report: &Report, picture: usize) -> bool {
+    report.pictures.get(&picture).is_some_and(|picture| picture.kind == "image/png")
+}
+
+fn looked(run: Option<&str>, spoken: &Spoken, address: Option<&str>, id: &str) -> Markup {
     let Some(attention) = &spoken.attention else { return Markup::default() };
     let words: Vec<&str> =
         spoken.words.iter().map(|(word, _)| word.as_str()).chain(spoken.end.map(|_| "■")).collect();
-    html! { details { summary { "Where it looked" } (attention.maps(&words, address, &format!("seen-{id}"))) } }
+    html! { details {
+        summary { "Where " @if let Some(run) = run { bdi { (run) } } @else { "it" } " looked" }
+        (attention.maps(&words, address, &format!("seen-{id}")))
+    } }
 }

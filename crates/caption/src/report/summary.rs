@@ -139,7 +139,7 @@ pub(super) fn scores(report: &Report) -> Table {
             Better::Neither => f64::NAN,
         });
         let entry = |value: &Option<f64>| Entry {
-            bold: values.len() > 1 && value.is_some() && *value == best,
+            bold: values.iter().any(|other| other != value) && value.is_some() && *value == best,
             ..Entry::new(value.map_or("–".into(), |value| fixed(value, number.decimals)))
         };
         let mut row = vec![Entry::new(&number.name)];
