@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use lab::progress::{self, Speed, Text, digits, duration, percent};
+use lab::progress::{self, Speed, Text, Trend, digits, duration, percent};
 
 /// What a step did, for [`Progress::report`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,23 +27,24 @@ pub struct Progress {
     epochs: u64,
     steps: u64,
     speed: Speed,
+    /// Of the loss per token.
+    trend: Trend,
     view: progress::Progress,
 }
 
 impl Progress {
     /// A view of a training of so many epochs and steps, of which `done` steps were made before it was resumed.
     pub fn new(epochs: u64, steps: u64, done: u64) -> Self {
-        Progress {
-            epochs,
-            steps,
-            speed: Speed::starting_at(done),
-            view: progress::Progress::new(steps, done),
-        }
+        Progress::on(progress::Progress::new(steps, done), epochs, steps, done)
     }
 
     /// The same in plain lines, wherever they go.
     pub fn to_lines(epochs: u64, steps: u64, done: u64, out: Box<dyn Write + Send>) -> Self {
-        Progress { epochs, steps, speed: Speed::starting_at(done), view: progress::Progress::to_lines(out) }
+        Progress::on(progress::Progress::to_lines(out), epochs, steps, done)
+    }
+
+    fn on(view: progress::Progress, epochs: u64, steps: u64, done: u64) -> Self {
+        Progress { epochs, steps, speed: Speed::starting_at(done), trend: Trend::default(), view }
     }
 
     /// Shows the state after a step.
@@ -57,11 +58,22 @@ impl Progress {
             captions_per_second: self.speed.per_second(),
             remaining: self.speed.remaining(self.steps),
         };
-        let text = || Text { standing: standing(&snapshot), outlook: outlook(&snapshot) };
+        self.trend.push(step.loss_per_token);
+        let trend = &self.trend;
+        let text = || Text {
+            standing: standing(&snapshot),
+            outlook: outlook(&snapshot),
+            trend: format!("loss/token {trend}"),
+        };
         self.view.report(snapshot.step, text);
     }
 
-    /// Prints a line that stays, such as a sample caption; a bar moves below it.
+    /// Lines that stay in sight until others take their place, such as sample captions.
+    pub fn pin(&mut self, lines: &[String]) {
+        self.view.pin(lines);
+    }
+
+    /// Prints a line that stays, such as a result; a bar moves below it.
     pub fn println(&mut self, text: &str) {
         self.view.println(text);
     }

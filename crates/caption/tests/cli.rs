@@ -107,6 +107,10 @@ fn a_captioner_is_trained_evaluated_and_asked() {
     let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().filter(|line| line.contains("gradient_norm")).count(), 9);
     assert_eq!(metrics.lines().filter(|line| line.contains("val_perplexity")).count(), 3);
+    let csv = fs::read_to_string(Path::new(&setting.run).join("metrics.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 9 + 3);
+    assert!(csv.starts_with("step,") && csv.contains("bleu/4") && csv.contains("samples/1"), "{csv}");
+    assert!(Path::new(&setting.run).join("events.out.tfevents.000001").is_file());
 
     let printed = succeed(&["evaluate", &setting.run, "--data", &setting.data]);
     for expected in [
@@ -123,6 +127,63 @@ fn a_captioner_is_trained_evaluated_and_asked() {
     }
     let printed = succeed(&["describe", &setting.run, "--data", &setting.data, "--row", "0,1"]);
     assert_eq!(printed.matches("a person said").count(), 2, "{printed}");
+}
+
+#[test]
+fn a_run_stopped_before_its_first_checkpoint_records_no_step_twice() {
+    let setting = Setting::new();
+    let run = setting.train(&setting.run, &["--epochs", "1"]);
+    succeed(&borrowed(&run));
+    for name in ["checkpoints", "best.json"] {
+        let path = Path::new(&setting.run).join(name);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    succeed(&borrowed(&run));
+    let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("gradient_norm")).count(), 3);
+}
+
+#[test]
+fn a_run_is_reported_alone_and_beside_another() {
+    let setting = Setting::new();
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    let other = setting.folder.path().join("other").display().to_string();
+    succeed(&borrowed(&setting.train(&other, &["--epochs", "2", "--cell", "gru"])));
+
+    let printed = succeed(&["report", &setting.run]);
+    assert!(printed.contains("report.html"), "{printed}");
+    let page = fs::read_to_string(Path::new(&setting.run).join("report.html")).unwrap();
+    for expected in
+        ["A captioner with the cell rnn", "6 steps in 2 epochs", "on 2 validation pictures", "beam of 5"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(page.contains("holds features and not the pictures"));
+    // The page does not stand in the way of going on.
+    assert!(
+        succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"]))).contains("going on from step 6")
+    );
+
+    // Pictures by their names, of which one is no picture.
+    let pictures = setting.folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    image::RgbImage::from_pixel(9, 9, image::Rgb([200, 10, 10]))
+        .save(pictures.join("val picture 0.png"))
+        .unwrap();
+    fs::rename(pictures.join("val picture 0.png"), pictures.join("val picture 0")).unwrap();
+    fs::write(pictures.join("val picture 1"), "no picture").unwrap();
+    let out = setting.folder.path().join("both.html").display().to_string();
+    let pictures = pictures.display().to_string();
+    let arguments = ["report", &setting.run, &other, "--pictures", &pictures, "--beam", "2", "--out", &out];
+    let output = caption(&arguments);
+    assert!(output.status.success() && text(&output.stderr).contains("a picture is left out"));
+    let page = fs::read_to_string(out).unwrap();
+    for expected in ["Settings that differ", "model.cell", "beam of 2", "data:image/jpeg;base64,"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+
+    let message = fail(1, &["report", &setting.data]);
+    assert!(message.contains("config.json") && message.lines().count() == 1, "{message}");
 }
 
 #[test]

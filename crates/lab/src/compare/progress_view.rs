@@ -64,6 +64,7 @@ impl ProgressView {
             Text {
                 standing: format!("{done}/{all} trainings  {}", running.join(", ")).trim_end().to_string(),
                 outlook: remaining.map_or(String::new(), |time| format!("  {} left", duration(time))),
+                ..Text::default()
             }
         });
     }

@@ -1,20 +1,23 @@
 //! What a person sees while something long goes on: a bar on a terminal, plain lines in a file or a pipe.
 //!
-//! On a terminal a bar over one line is redrawn in place on standard error. Elsewhere a plain line goes to standard
-//! output at the start, at each twentieth of the way and at least once a minute, with no carriage return and no escape
-//! code in it. What the line says is the caller's; [`digits`] and [`duration`] write its numbers.
+//! On a terminal a bar is redrawn in place on standard error, with one line on how it stands, one on how it got there, and
+//! lines that are pinned below. Elsewhere a plain line goes to standard output at the start, at each twentieth of the way
+//! and at least once a minute, with no carriage return and no escape code in it. What the lines say is the caller's;
+//! [`digits`] and [`duration`] write its numbers, and a [`Trend`] what went before.
 
+mod bar;
 mod text;
 mod timing;
+mod trend;
 
 pub use text::{digits, duration, percent};
 pub use timing::Speed;
+pub use trend::Trend;
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use bar::Bar;
 use timing::Pace;
 
 /// Shows how something stands; made at its start, told of each step, finished at its end.
@@ -23,7 +26,7 @@ use timing::Pace;
 /// use lab::progress::{Progress, Text};
 /// let mut progress = Progress::new(3, 0);
 /// for step in 1..=3 {
-///     progress.report((step, 3), || Text { standing: format!("step {step}/3"), outlook: String::new() });
+///     progress.report((step, 3), || Text { standing: format!("step {step}/3"), ..Text::default() });
 /// }
 /// progress.finish();
 /// ```
@@ -33,16 +36,18 @@ pub struct Progress {
 }
 
 /// What is shown of a moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
     /// Where it stands; 80 columns should hold it.
     pub standing: String,
     /// How fast it goes and how long it will take; beside the bar on a terminal, after the standing elsewhere.
     pub outlook: String,
+    /// How it got there, in one line below the standing; on a terminal only.
+    pub trend: String,
 }
 
 enum View {
-    Bar(ProgressBar),
+    Bar(Bar),
     Lines { out: Box<dyn Write + Send>, pace: Pace },
 }
 
@@ -51,11 +56,7 @@ impl Progress {
     pub fn new(steps: u64, done: u64) -> Progress {
         // With either of them elsewhere, codes or lines would land where nobody can use them.
         if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-            let bar = ProgressBar::new(steps).with_position(done);
-            // The message is cut to the terminal's width; were it to wrap, each redraw would leave a line behind.
-            let style = ProgressStyle::with_template("{wide_bar}{prefix}\n{wide_msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            Progress { start: Instant::now(), view: View::Bar(bar) }
+            Progress { start: Instant::now(), view: View::Bar(Bar::new(steps, done)) }
         } else {
             Progress::to_lines(Box::new(std::io::stdout()))
         }
@@ -82,15 +83,10 @@ impl Progress {
     pub fn report(&mut self, steps: (u64, u64), text: impl FnOnce() -> Text) {
         let now = self.elapsed();
         match &mut self.view {
-            View::Bar(bar) => {
-                let Text { standing, outlook } = text();
-                bar.set_position(steps.0);
-                bar.set_prefix(outlook);
-                bar.set_message(standing);
-            }
+            View::Bar(bar) => bar.show(steps.0, text()),
             View::Lines { out, pace } => {
                 if pace.is_due(now, steps) {
-                    let Text { standing, outlook } = text();
+                    let Text { standing, outlook, .. } = text();
                     print(out, &(standing + &outlook));
                 }
             }
@@ -100,18 +96,23 @@ impl Progress {
     /// Prints a line that stays, such as a sample or a result; a bar moves below it.
     pub fn println(&mut self, text: &str) {
         match &mut self.view {
-            View::Bar(bar) => bar.suspend(|| print(&mut std::io::stdout(), text)),
+            View::Bar(bar) => bar.aside(|| print(&mut std::io::stdout(), text)),
             View::Lines { out, .. } => print(out, text),
         }
     }
 
-    /// Ends the view; of a bar its last text stays.
+    /// Lines that stand below the bar until others take their place, such as samples; elsewhere each is printed.
+    pub fn pin(&mut self, lines: &[String]) {
+        match &mut self.view {
+            View::Bar(bar) => bar.pin(lines),
+            View::Lines { out, .. } => lines.iter().for_each(|line| print(out, &format!("  {line}"))),
+        }
+    }
+
+    /// Ends the view; of a bar its last text and the pinned lines stay.
     pub fn finish(self) {
         if let View::Bar(bar) = self.view {
-            bar.finish_and_clear();
-            if !bar.message().is_empty() {
-                print(&mut std::io::stdout(), &(bar.message() + bar.prefix().as_str()));
-            }
+            bar.finish().iter().for_each(|line| print(&mut std::io::stdout(), line));
         }
     }
 }
@@ -146,10 +147,14 @@ mod tests {
         let out = Shared::default();
         let mut progress = Progress::to_lines(Box::new(out.clone()));
         for step in 1..=200 {
-            let text = || Text { standing: format!("step {step}/200"), outlook: "  soon".to_string() };
+            let text = || Text {
+                standing: format!("step {step}/200"),
+                outlook: "  soon".to_string(),
+                trend: "▇▅▂".to_string(),
+            };
             progress.report((step, 200), text);
             if step == 100 {
-                progress.println("a dog on a beach");
+                progress.pin(&["a dog on a beach".to_string()]);
             }
         }
         progress.finish();
@@ -158,7 +163,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 22, "the first, twenty more, and the sample:\n{text}");
         assert_eq!(lines[0], "step 1/200  soon");
-        assert_eq!(lines[11], "a dog on a beach");
+        assert_eq!(lines[11], "  a dog on a beach");
         assert_eq!(lines[21], "step 200/200  soon");
     }
 }

@@ -6,9 +6,10 @@ use caption::data::cs231n::Cs231n;
 use caption::data::scenes::{Scene, Scenes};
 use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
-use caption::training::Model;
+use caption::training::{Model, SavedState};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use lab::checkpoint::{self, Checkpoint};
 use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
 use serde::{Deserialize, Serialize};
@@ -96,28 +97,34 @@ const LAST: &str = "last";
 /// Loads the model of a run: its best, else its newest checkpoint; that one of `RUN/last` in any case; or that of a
 /// checkpoint's JSON file.
 pub fn load_model(run: &Path) -> Result<Model, Error> {
+    Model::from_checkpoint(&load_checkpoint(run)?)
+}
+
+/// The checkpoint that [`load_model`] takes the model from.
+pub fn load_checkpoint(run: &Path) -> Result<Checkpoint<SavedState>, Error> {
+    match find_checkpoint(run)? {
+        Some(checkpoint) => Ok(checkpoint),
+        None => {
+            let problem = "there is neither a checkpoint nor a run with one";
+            let advice = "give the folder of `caption train --out`, or a model's JSON file";
+            Err(FileError::new(run, problem, advice).into())
+        }
+    }
+}
+
+/// The same; none where there is no model yet.
+pub fn find_checkpoint(run: &Path) -> Result<Option<Checkpoint<SavedState>>, Error> {
     let (run, last) = match run.parent() {
         Some(folder) if run.ends_with(LAST) && !run.exists() => (folder, true),
         _ => (run, false),
     };
     let best = run.join(BEST);
     if run.is_file() {
-        Model::load(run)
+        Ok(Some(checkpoint::load(run)?))
     } else if best.is_file() && !last {
-        Model::load(&best)
+        Ok(Some(checkpoint::load(&best)?))
     } else {
-        match checkpoints_of(run).latest()? {
-            Some(latest) => Model::from_checkpoint(&latest.checkpoint),
-            None => {
-                let problem = "there is neither a checkpoint nor a run with one";
-                Err(FileError::new(
-                    run,
-                    problem,
-                    "give the folder of `caption train --out`, or a model's JSON file",
-                )
-                .into())
-            }
-        }
+        Ok(checkpoints_of(run).latest()?.map(|latest| latest.checkpoint))
     }
 }
 

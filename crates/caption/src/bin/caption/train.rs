@@ -74,6 +74,8 @@ struct EpochMetrics {
     val_loss_per_token_of_exchanged: Option<f64>,
     #[serde(flatten)]
     val: Scores,
+    /// What is said of the first pictures.
+    samples: Vec<String>,
 }
 
 impl Train {
@@ -97,11 +99,12 @@ impl Train {
                     .for_each(|error| eprintln!("caption: a damaged checkpoint is passed over: {error}"));
                 let training = Training::resumed(&checkpoint)?;
                 check_words(&training.vocabulary, &loaded.data.vocabulary)?;
-                run.rewind(step)?;
                 println!("going on from step {step}");
                 training
             }
         };
+        // Steps after the checkpoint, or all where a stop came before the first, are taken and recorded again.
+        run.rewind(training.step)?;
         println!(
             "model: {} weights, a step works in at most {:.1} MB; best model and checkpoints in {}",
             training.params.weight_count(),
@@ -134,6 +137,7 @@ impl Train {
             {
                 let (tensors, state) = training.saved();
                 run.sync()?;
+                run.write_csv()?;
                 checkpoints.save(training.step, &tensors, &state)?;
             }
         }
@@ -193,9 +197,10 @@ impl Train {
         for finding in observed.diagnose() {
             progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
         }
-        for (name, caption) in val.names.iter().zip(&captions).take(SHOWN) {
-            progress.println(&format!("  {name}: {}", caption.join(" ")));
-        }
+        let shown = val.names.iter().zip(&captions).take(SHOWN);
+        let samples: Vec<String> =
+            shown.map(|(name, caption)| format!("{name}: {}", caption.join(" "))).collect();
+        progress.pin(&samples);
         run.append(&EpochMetrics {
             step: training.step,
             epoch: training.epoch(),
@@ -204,6 +209,7 @@ impl Train {
             val_perplexity: per_token.exp(),
             val_loss_per_token_of_exchanged: loss_of_exchanged,
             val: scores,
+            samples,
         })?;
         let validation = Validation { loss: per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d };
         Ok(training.note(&validation))

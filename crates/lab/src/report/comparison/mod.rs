@@ -126,6 +126,7 @@ impl Comparison {
             lead: summary::lead(self),
             sections: sections.into(),
             foot: html! { "Written by unspool from " code { "config.json" } " and " code { "metrics.jsonl" } "." },
+            style: "",
         }
     }
 
