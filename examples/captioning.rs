@@ -15,8 +15,8 @@ use unspool::caption::data::scenes::{Scenes, Verdict, judge};
 use unspool::caption::data::{Pictures, Split};
 use unspool::caption::evaluate::{describe_all, describe_pictures, score_scenes};
 use unspool::caption::model::{Decoding, Input, ModelSettings};
+use unspool::caption::progress::Progress;
 use unspool::caption::training::{Draw, Recipe, Schedule, Training};
-use unspool::lab::progress::Progress;
 use unspool::lab::{checkpoint, files};
 
 /// Validation pictures that are described while it learns, and the number on the contact sheet.
@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         hidden: 256,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps: if quick { 40 } else { 4500 },
@@ -53,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         clip: Some(5.0),
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let mut training = Training::new(settings, recipe, data.vocabulary.clone(), train.captions.len())?;
     println!(

@@ -180,6 +180,7 @@ impl<C: Cell> Case<C> {
             hidden: workload.h,
             vocabulary: workload.v,
             picture_at_every_step: false,
+            ..ModelSettings::default()
         };
         let mut params = Params::seeded(DType::F32, 231);
         let (mut wx, mut wh, mut b, mut recurrent) = (Vec::new(), Vec::new(), Vec::new(), [].as_slice());

@@ -67,6 +67,7 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
         hidden: 128,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
+        ..ModelSettings::default()
     };
     let recipe = Recipe {
         steps,
@@ -76,6 +77,7 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
         clip: Some(5.0),
         seed: 1,
         draw: Draw::Epochs,
+        ..Recipe::default()
     };
     let vocabulary = data.vocabulary.clone();
     let mut training = Training::with_cell(settings, recipe, vocabulary, data.train.captions.len(), cell)?;

@@ -102,6 +102,10 @@ fn a_captioner_is_trained_evaluated_and_asked() {
     let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().filter(|line| line.contains("gradient_norm")).count(), 9);
     assert_eq!(metrics.lines().filter(|line| line.contains("val_perplexity")).count(), 3);
+    let csv = fs::read_to_string(Path::new(&setting.run).join("metrics.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 9 + 3);
+    assert!(csv.starts_with("step,") && csv.contains("bleu/4") && csv.contains("samples/1"), "{csv}");
+    assert!(Path::new(&setting.run).join("events.out.tfevents.000001").is_file());
 
     let printed = succeed(&["evaluate", &setting.run, "--data", &setting.data]);
     for expected in [
@@ -118,6 +122,63 @@ fn a_captioner_is_trained_evaluated_and_asked() {
     }
     let printed = succeed(&["describe", &setting.run, "--data", &setting.data, "--row", "0,1"]);
     assert_eq!(printed.matches("a person said").count(), 2, "{printed}");
+}
+
+#[test]
+fn a_run_stopped_before_its_first_checkpoint_records_no_step_twice() {
+    let setting = Setting::new();
+    let run = setting.train(&setting.run, &["--epochs", "1"]);
+    succeed(&borrowed(&run));
+    for name in ["checkpoints", "best.json"] {
+        let path = Path::new(&setting.run).join(name);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    succeed(&borrowed(&run));
+    let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("gradient_norm")).count(), 3);
+}
+
+#[test]
+fn a_run_is_reported_alone_and_beside_another() {
+    let setting = Setting::new();
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    let other = setting.folder.path().join("other").display().to_string();
+    succeed(&borrowed(&setting.train(&other, &["--epochs", "2", "--cell", "gru"])));
+
+    let printed = succeed(&["report", &setting.run]);
+    assert!(printed.contains("report.html"), "{printed}");
+    let page = fs::read_to_string(Path::new(&setting.run).join("report.html")).unwrap();
+    for expected in
+        ["A captioner with the cell rnn", "6 steps in 2 epochs", "on 2 validation pictures", "beam of 5"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(page.contains("holds features and not the pictures"));
+    // The page does not stand in the way of going on.
+    assert!(
+        succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"]))).contains("going on from step 6")
+    );
+
+    // Pictures by their names, of which one is no picture.
+    let pictures = setting.folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    image::RgbImage::from_pixel(9, 9, image::Rgb([200, 10, 10]))
+        .save(pictures.join("val picture 0.png"))
+        .unwrap();
+    fs::rename(pictures.join("val picture 0.png"), pictures.join("val picture 0")).unwrap();
+    fs::write(pictures.join("val picture 1"), "no picture").unwrap();
+    let out = setting.folder.path().join("both.html").display().to_string();
+    let pictures = pictures.display().to_string();
+    let arguments = ["report", &setting.run, &other, "--pictures", &pictures, "--beam", "2", "--out", &out];
+    let output = caption(&arguments);
+    assert!(output.status.success() && text(&output.stderr).contains("a picture is left out"));
+    let page = fs::read_to_string(out).unwrap();
+    for expected in ["Settings that differ", "model.cell", "beam of 2", "data:image/jpeg;base64,"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+
+    let message = fail(1, &["report", &setting.data]);
+    assert!(message.contains("config.json") && message.lines().count() == 1, "{message}");
 }
 
 #[test]
@@ -237,4 +298,55 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("passed over"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("going on from step 3"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn every_model_is_trained_evaluated_and_asked_for_its_last_state() {
+    let setting = Setting::new();
+    let (transformer, attention) = (["--model", "transformer", "--heads", "2"], ["--model", "attention"]);
+    for (name, options) in [("transformer", &transformer[..]), ("attention", &attention)] {
+        let run = format!("{}-{name}", setting.run);
+        let more =
+            ["--epochs", "2", "--label-smoothing", "0.1", "--dropout", "0.1", "--checkpoint-every", "1"];
+        succeed(&borrowed(&setting.train(&run, &[options, &more].concat())));
+        for asked in [run.clone(), format!("{run}/last")] {
+            let printed = succeed(&["evaluate", &asked, "--data", &setting.data, "--beam", "2"]);
+            assert!(printed.contains("CIDEr-D"), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn a_training_stops_when_it_has_not_become_better() {
+    let setting = Setting::new();
+    // A rate at which nothing changes.
+    let still = ["--epochs", "9", "--learning-rate", "1e-30", "--metric", "val-loss", "--patience", "2"];
+    let run = setting.train(&setting.run, &still);
+    let printed = succeed(&borrowed(&run));
+    let expected = ["stopped: validation loss has not become better for 2 epochs", "trained 9 steps"];
+    assert!(expected.iter().all(|part| printed.contains(part)), "{printed}");
+    // And is over when it is asked again.
+    assert!(succeed(&borrowed(&run)).contains("going on from step 9"));
+}
+
+#[test]
+fn options_that_contradict_one_another_get_one_message_and_leave_nothing() {
+    let setting = Setting::new();
+    for (options, expected) in [
+        (&["--layers", "3"][..], "--layers belongs to --model transformer"),
+        (&["--model", "transformer", "--cell", "lstm"], "--cell belongs to --model rnn or attention"),
+        (&["--attention-width", "3"], "--attention-width belongs to --model attention"),
+        (&["--model", "transformer", "--heads", "3"], "3 heads do not share"),
+        (&["--tie"], "tied to the words' vectors need outputs as wide"),
+        (&["--decay", "0.5"], "--decay belongs to --schedule step or plateau"),
+        (&["--weight-decay", "0.1"], "--weight-decay belongs to --optimizer adamw"),
+        (&["--warmup", "1000"], "the warm-up is 1000"),
+        (&["--label-smoothing", "1"], "the label smoothing is 1"),
+        (&["--cell", "gru", "--dropout-state", "0.5"], "hands its state on"),
+        (&["--patience", "0"], "the patience of the training is 0"),
+    ] {
+        let message = fail(1, &borrowed(&setting.train(&setting.run, options)));
+        assert!(message.contains(expected) && message.lines().count() == 1, "{options:?}: {message}");
+        assert!(!Path::new(&setting.run).exists(), "{options:?}");
+    }
 }

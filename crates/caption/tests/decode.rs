@@ -27,6 +27,7 @@ fn settings(
         hidden,
         vocabulary,
         picture_at_every_step: every_step,
+        ..ModelSettings::default()
     }
 }
 

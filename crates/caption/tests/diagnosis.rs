@@ -27,6 +27,7 @@ impl Broken {
             hidden: 12,
             vocabulary: data.vocabulary.len(),
             picture_at_every_step: false,
+            ..ModelSettings::default()
         };
         let mut params = Params::seeded(DType::F32, 2);
         let model = Captioner::new(&mut params, &settings, &cells::named("gru").unwrap());
@@ -173,6 +174,7 @@ fn a_model_that_looks_is_sound_and_loses_by_an_exchange_of_pictures() {
         hidden: V,
         vocabulary: V,
         picture_at_every_step: false,
+        ..ModelSettings::default()
     };
     let mut params = Params::seeded(DType::F32, 1);
     let model = Captioner::with_cell(&mut params, &settings, |_| Naming);

@@ -1,65 +1,152 @@
-//! A training that was saved and resumed goes on with the bits of one that was not interrupted.
+//! A training that was saved and resumed goes on with the bits of one that was not interrupted, whatever its options.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use caption::data::Dataset;
 use caption::data::scenes::Scenes;
-use caption::model::{Input, ModelSettings};
-use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
+use caption::model::{Architecture, Dropouts, Input, ModelSettings};
+use caption::training::{Draw, Metric, Recipe, Rule, SavedState, Schedule, Training, Validation};
+use lab::checkpoint;
 
-fn training(scenes: &caption::data::Dataset, cell: &str, draw: Draw) -> Training {
-    let settings = ModelSettings {
-        input: Input::of(&scenes.train),
-        cell: cell.into(),
+fn settings(data: &Dataset) -> ModelSettings {
+    ModelSettings {
+        input: Input::of(&data.train),
         embedding: 8,
         hidden: 12,
-        vocabulary: scenes.vocabulary.len(),
+        vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
-    };
-    let recipe = Recipe {
-        steps: 6,
-        batch: 8,
-        learning_rate: 1e-3,
-        schedule: Schedule::Cosine,
-        clip: Some(1.0),
-        seed: 4,
-        draw,
-    };
-    Training::new(settings, recipe, scenes.vocabulary.clone(), scenes.train.captions.len()).unwrap()
+        ..ModelSettings::default()
+    }
+}
+
+fn recipe() -> Recipe {
+    Recipe { steps: 6, batch: 8, clip: Some(1.0), seed: 4, ..Recipe::default() }
+}
+
+fn training(data: &Dataset, settings: &ModelSettings, recipe: Recipe) -> Training {
+    let captions = data.train.captions.len();
+    Training::new(settings.clone(), recipe, data.vocabulary.clone(), captions).unwrap()
 }
 
 fn weights(training: &Training) -> Vec<(String, Vec<f64>)> {
     training.params.iter().map(|entry| (entry.name.to_string(), entry.value.to_f64())).collect()
 }
 
-#[test]
-fn an_interruption_leaves_no_trace_in_the_weights() {
-    let data = Scenes::small().generate().unwrap().dataset;
-    for (cell, draw) in [("rnn", Draw::Epochs), ("lstm", Draw::WithReplacement)] {
-        let mut whole = training(&data, cell, draw);
-        let mut first_half = training(&data, cell, draw);
-        for _ in 0..6 {
-            whole.take_step(&data.train).unwrap();
-        }
-        for _ in 0..3 {
-            first_half.take_step(&data.train).unwrap();
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("half.json");
-        let (tensors, state) = first_half.saved();
-        lab::checkpoint::save(&path, &tensors, &state).unwrap();
+/// Steps up to `to`, with a validation after every one, which becomes better twice and then no more.
+fn run(training: &mut Training, data: &Dataset, to: u64) {
+    while training.step < to {
+        training.take_step(&data.train).unwrap();
+        let loss = [3.0, 2.0, 2.5, 2.5, 2.5, 2.5][training.step as usize - 1];
+        training.note(&Validation { loss, bleu_4: 0.1, cider_d: -loss });
+    }
+}
 
-        let mut resumed = Training::resumed(&lab::checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
-        assert_eq!(resumed.step, 3);
-        for _ in 0..3 {
-            resumed.take_step(&data.train).unwrap();
-        }
-        assert_eq!(weights(&whole), weights(&resumed), "{cell:?}");
+#[track_caller]
+fn check(data: &Dataset, settings: &ModelSettings, recipe: Recipe) {
+    let mut whole = training(data, settings, recipe);
+    run(&mut whole, data, 6);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("part.json");
+    for cut in [0, 3, 4] {
+        let mut first = training(data, settings, recipe);
+        run(&mut first, data, cut);
+        let (tensors, state) = first.saved();
+        checkpoint::save(&path, &tensors, &state).unwrap();
+
+        let mut resumed = Training::resumed(&checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
+        assert_eq!((resumed.step, resumed.watch), (cut, first.watch));
+        assert_eq!(resumed.learning_rate(), first.learning_rate());
+        run(&mut resumed, data, 6);
+        assert!(weights(&whole) == weights(&resumed), "cut at {cut}: {settings:?} {recipe:?}");
+        assert_eq!(whole.watch, resumed.watch);
+        assert_eq!(whole.is_over(), resumed.is_over());
+    }
+}
+
+#[test]
+fn an_interruption_leaves_no_trace_with_any_recipe() {
+    let data = Scenes::small().generate().unwrap().dataset;
+    let plain = settings(&data);
+    let plateau = Schedule::Plateau { factor: 0.5, patience: 2 };
+    for recipe in [
+        recipe(),
+        Recipe { draw: Draw::WithReplacement, warmup: 4, ..recipe() },
+        Recipe { schedule: plateau, metric: Metric::ValLoss, patience: Some(3), ..recipe() },
+        Recipe { schedule: Schedule::Decay { factor: 0.9, every: 2 }, optimizer: Rule::Momentum, ..recipe() },
+        Recipe { scheduled_sampling: 0.8, label_smoothing: 0.1, ..recipe() },
+        Recipe { bias_from_frequencies: true, optimizer: Rule::AdamW { weight_decay: 0.1 }, ..recipe() },
+        Recipe { optimizer: Rule::RmsProp, metric: Metric::CiderD, ..recipe() },
+        Recipe { optimizer: Rule::Sgd, schedule: Schedule::Constant, ..recipe() },
+    ] {
+        check(&data, &plain, recipe);
+    }
+}
+
+#[test]
+fn an_interruption_leaves_no_trace_in_any_model() {
+    let data = Scenes::small().generate().unwrap().dataset;
+    let plain = settings(&data);
+    let dropout = Dropouts { inputs: 0.2, state: 0.3, scores: 0.4 };
+    let everywhere = Dropouts { state: 0.0, ..dropout };
+    let transformer = Architecture::Transformer { layers: 2, heads: 2, positions: 30, norm_first: true };
+    let some = Recipe { scheduled_sampling: 0.5, ..recipe() };
+    for settings in [
+        ModelSettings { cell: "lstm".into(), dropout, ..plain.clone() },
+        ModelSettings { cell: "gru".into(), tied: true, hidden: 8, ..plain.clone() },
+        ModelSettings {
+            architecture: Architecture::Attention { width: 5 },
+            cell: "lstm".into(),
+            dropout,
+            ..plain.clone()
+        },
+        ModelSettings {
+            architecture: transformer,
+            picture_at_every_step: false,
+            dropout: everywhere,
+            tied: true,
+            ..plain.clone()
+        },
+    ] {
+        check(&data, &settings, some);
     }
 }
 
 #[test]
 fn other_data_than_before_is_refused() {
     let data = Scenes::small().generate().unwrap().dataset;
-    let mut training = training(&data, "rnn", Draw::Epochs);
+    let mut training = training(&data, &settings(&data), recipe());
     let error = training.take_step(&data.train.first(5)).unwrap_err();
     assert!(error.to_string().contains("320 captions and cannot go on with 5"), "{error}");
+}
+
+#[test]
+fn words_that_the_weights_were_not_trained_with_are_refused() {
+    let data = Scenes::small().generate().unwrap().dataset;
+    let training = training(&data, &settings(&data), recipe());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    let (tensors, mut state) = training.saved();
+    state.words.swap(4, 5);
+    checkpoint::save(&path, &tensors, &state).unwrap();
+    let loaded = checkpoint::load::<SavedState>(&path).unwrap();
+    let problems = [
+        Training::resumed(&loaded).unwrap_err().to_string(),
+        caption::training::Model::load(&path).unwrap_err().to_string(),
+    ];
+    for problem in problems {
+        let expected = ["model.json", "the weights were trained with words of hash", "put back the file"];
+        assert!(expected.iter().all(|part| problem.contains(part)), "{problem}");
+    }
+
+    // A checkpoint from before the hash and the options is taken as it is.
+    let (tensors, state) = training.saved();
+    let old: Vec<_> = tensors.into_iter().filter(|tensor| tensor.name != "vocabulary/hash").collect();
+    let text = serde_json::to_string(&state).unwrap();
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    fields.remove("watch").unwrap();
+    fields.insert("best".into(), 0.25.into());
+    assert!(!text.contains("architecture") && !text.contains("scheduled_sampling"), "{text}");
+    checkpoint::save(&path, &old, &fields).unwrap();
+    let resumed = Training::resumed(&checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
+    assert_eq!(resumed.watch.best, Some(0.25));
+    assert_eq!(weights(&resumed), weights(&training));
 }

@@ -7,21 +7,27 @@
 //! 3. [`weights`]: the tensors of a model as one such file, for other programs and from them.
 //! 4. [`checkpoint`]: tensors and the state of a run as a pair of files that cannot be torn apart.
 //! 5. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
-//! 6. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
-//! 7. [`progress`]: what a person sees while it runs.
-//! 8. [`tasks`]: problems about sequences, each with what is reached without understanding it.
-//! 9. [`sequence_model`]: a cell between a task's inputs and its answers.
-//! 10. [`behaviour`]: why a cell behaves as it does.
-//! 11. [`timing`]: how fast cells are, in turns.
-//! 12. [`compare`]: cells side by side on tasks.
-//! 13. [`report`]: what a comparison has shown, as one page and as tables.
+//! 6. [`metrics`]: metrics under flat names, and as a table for spreadsheets.
+//! 7. [`events`]: the same as event files for TensorBoard.
+//! 8. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
+//! 9. [`progress`]: what a person sees while it runs.
+//! 10. [`tasks`]: problems about sequences, each with what is reached without understanding it.
+//! 11. [`sequence_model`]: a cell between a task's inputs and its answers.
+//! 12. [`behaviour`]: why a cell behaves as it does.
+//! 13. [`timing`]: how fast cells are, in turns.
+//! 14. [`compare`]: cells side by side on tasks.
+//! 15. [`report`]: what a comparison has shown, as one page and as tables.
+//! 16. [`program`]: all of it from a command line, for cells of one's own too.
 #![deny(missing_docs)]
 
 pub mod behaviour;
 pub mod checkpoint;
 pub mod checkpoints;
 pub mod compare;
+pub mod events;
 pub mod files;
+pub mod metrics;
+pub mod program;
 pub mod progress;
 pub mod report;
 pub mod run_dir;

@@ -3,6 +3,8 @@
 //! ```text
 //! config.json     the settings, written once; whoever comes back must bring the same
 //! metrics.jsonl   one JSON object a line, appended as the run goes
+//! metrics.csv     the same as a table, when the run is asked for it
+//! events.out.*    the same for TensorBoard, of metrics that have a step
 //! checkpoints/    the newest states to go on from
 //! ```
 //!
@@ -19,10 +21,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::checkpoints::Checkpoints;
+use crate::events::EventFiles;
 use crate::files::{self, FileError};
+use crate::metrics::csv;
 
 const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
+const CSV: &str = "metrics.csv";
 const CHECKPOINTS: &str = "checkpoints";
 
 /// No settings are near this long; what is longer is another file.
@@ -38,6 +43,7 @@ pub struct RunDir {
     metrics: File,
     /// Bytes of the metrics that are whole lines.
     length: u64,
+    events: EventFiles,
 }
 
 impl RunDir {
@@ -71,7 +77,8 @@ impl RunDir {
         if !compare_settings(&file, &config)? {
             files::write_atomically(&file, config.as_bytes())?;
         }
-        let mut run = RunDir { path: path.to_path_buf(), metrics, length: 0 };
+        let events = EventFiles::open(path)?;
+        let mut run = RunDir { path: path.to_path_buf(), metrics, length: 0, events };
         for name in files::list_folder(path)?.iter().filter(|name| files::is_temporary(name)) {
             // A temporary that stays costs a little space and nothing else.
             let _ = std::fs::remove_file(path.join(name));
@@ -92,6 +99,7 @@ impl RunDir {
     }
 
     /// Appends one line of metrics: a struct or a map, which becomes one JSON object; NaN and infinity become `null`.
+    /// Numbers and texts of metrics with a `step` are events for TensorBoard as well.
     pub fn append<M: Serialize>(&mut self, metrics: &M) -> Result<(), FileError> {
         let path = self.path.join(METRICS);
         let refused = |problem| FileError::new(&path, problem, "give a struct or a map with string keys");
@@ -108,13 +116,20 @@ impl RunDir {
             return Err(FileError::system(&path, "written", &error));
         }
         self.length += line.len() as u64;
-        Ok(())
+        // The line as it is read again, so that both say the same.
+        self.events.append_metrics(&serde_json::from_str(&line).unwrap_or(Value::Null))
     }
 
     /// Makes the metrics durable; called before a checkpoint that counts on them.
     pub fn sync(&mut self) -> Result<(), FileError> {
         let path = self.path.join(METRICS);
-        self.metrics.sync_data().map_err(|error| FileError::system(path, "made durable", &error))
+        self.metrics.sync_data().map_err(|error| FileError::system(path, "made durable", &error))?;
+        self.events.sync()
+    }
+
+    /// Writes all metrics as `metrics.csv`, which replaces the one before.
+    pub fn write_csv(&self) -> Result<(), FileError> {
+        files::write_atomically(&self.path.join(CSV), csv(&read_metrics(&self.path)?).as_bytes())
     }
 
     /// Drops the metrics from the first line whose `step` is after this one: a run that goes on from a checkpoint
@@ -123,7 +138,8 @@ impl RunDir {
         self.cut_metrics(|line| {
             let line: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
             line["step"].as_u64().is_none_or(|written| written <= step)
-        })
+        })?;
+        self.events.rewind(step)
     }
 
     /// Cuts the metrics before the first line that is torn or not to be kept.
@@ -240,7 +256,32 @@ fn differences(name: &str, theirs: &Value, ours: &Value) -> Vec<String> {
             });
             both.flatten().collect()
         }
+        // Lists of the same names differ in something that one of them holds.
+        (Value::Array(theirs), Value::Array(ours))
+            if names(theirs).is_some_and(|list| Some(list) == names(ours)) =>
+        {
+            let named = |(theirs, ours): (&Value, &Value)| {
+                differences(&format!("{name}.{}", short(theirs)), theirs, ours)
+            };
+            theirs.iter().zip(ours).flat_map(named).collect()
+        }
         _ if theirs == ours => Vec::new(),
-        _ => vec![format!("`{name}` is {theirs} there and {ours} here")],
+        _ => vec![format!("`{name}` is {} there and {} here", short(theirs), short(ours))],
+    }
+}
+
+/// The names of a list of things that have names.
+fn names(list: &[Value]) -> Option<Vec<&str>> {
+    list.iter().map(|value| value["name"].as_str()).collect()
+}
+
+/// A setting in one line; what has a name is known by it.
+fn short(value: &Value) -> String {
+    match value {
+        Value::Array(list) => format!("[{}]", list.iter().map(short).collect::<Vec<_>>().join(", ")),
+        Value::Object(_) if value["name"].is_string() => {
+            value["name"].as_str().unwrap_or_default().to_string()
+        }
+        _ => value.to_string(),
     }
 }

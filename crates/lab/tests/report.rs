@@ -72,9 +72,10 @@ fn check_golden(name: &str, text: &str) {
 }
 
 #[test]
-fn tables_for_papers_are_as_they_were() {
+fn tables_for_papers_and_terminals_are_as_they_were() {
     check_golden("table.md", &small().markdown());
     check_golden("table.tex", &small().latex());
+    check_golden("table.txt", &small().text());
 }
 
 #[test]

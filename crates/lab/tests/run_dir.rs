@@ -55,11 +55,16 @@ fn a_run_is_made_closed_and_opened_again() {
         assert_eq!(run.path(), path);
         append(&mut run, steps);
         run.sync().unwrap();
+        run.write_csv().unwrap();
     }
     assert_eq!(steps(&path), [1, 2, 3, 4]);
     assert_eq!(read_metrics(&path).unwrap()[2]["loss"].as_f64(), Some(1.0 / 3.0));
     assert_eq!(read_config::<Config>(&path).unwrap(), config());
-    assert_eq!(list_folder(&path).unwrap(), ["config.json", "metrics.jsonl"]);
+    let csv = fs::read_to_string(path.join("metrics.csv")).unwrap();
+    assert_eq!(csv, format!("step,loss\n1,1.0\n2,0.5\n3,{}\n4,0.25\n", 1.0 / 3.0));
+    // Each opening has events of its own.
+    let files = ["config.json", "events.out.tfevents.000001", "events.out.tfevents.000002"];
+    assert_eq!(list_folder(&path).unwrap(), [&files[..], &["metrics.csv", "metrics.jsonl"]].concat());
 }
 
 #[test]

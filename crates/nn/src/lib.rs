@@ -75,7 +75,7 @@ pub use scope::Scope;
 pub use sequence::Sequence;
 pub use stack::Stack;
 pub use temporal_affine::TemporalAffine;
-pub use temporal_softmax::{TemporalSoftmax, temporal_softmax};
+pub use temporal_softmax::{TemporalSoftmax, smoothed_temporal_softmax, temporal_softmax};
 pub use train::{StepReport, TrainError, Trainer};
 pub use transformer::{
     DecoderSettings, DecoderState, FeedForward, LayerState, NormPlace, PositionalEncoding,

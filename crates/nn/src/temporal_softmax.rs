@@ -6,6 +6,14 @@
 //! scores (N, T, V)   words (N, T)   mask (N, T)
 //! ```
 //!
+//! With smoothing ε the right word keeps 1 - ε of the probability and all V words share the rest evenly, so that the loss asks
+//! for no certainty (Szegedy et al., "Rethinking the inception architecture for computer vision", 2016,
+//! <https://arxiv.org/abs/1512.00567>):
+//!
+//! ```text
+//! -ln p[word]    becomes    -(1 - ε) ln p[word] - ε/V Σ_v ln p[v]        p = softmax(scores[n, t])
+//! ```
+//!
 //! A sum over steps and a mean over sequences, as in CS231n: a longer caption weighs more. Most other
 //! programs report the mean over the words instead; [`TemporalSoftmax`] has both.
 
@@ -33,6 +41,33 @@ pub struct TemporalSoftmax<'t> {
 /// length of its sequence.
 #[track_caller]
 pub fn temporal_softmax<'t>(scores: &Sequence<'t>, words: &[i32], mask: &[bool]) -> TemporalSoftmax<'t> {
+    smoothed_temporal_softmax(scores, words, mask, 0.0)
+}
+
+/// The same with the right words smoothed by ε.
+///
+/// ```
+/// use nn::{Layout, Sequence, smoothed_temporal_softmax};
+/// use tape::{DType, Tape, Tensor};
+///
+/// // One word of two, with the probabilities 3/4 and 1/4.
+/// let tape = Tape::new(DType::F64);
+/// let scores = tape.input(Tensor::new([1, 2], vec![3f64.ln(), 0.0]));
+/// let scores = Sequence::new(scores, &Layout::full(1, 1));
+/// let loss = smoothed_temporal_softmax(&scores, &[0], &[true], 0.2).sum.value().number();
+/// assert!((loss + 0.9 * 0.75f64.ln() + 0.1 * 0.25f64.ln()).abs() < 1e-12);
+/// ```
+///
+/// # Panics
+/// As [`temporal_softmax`] does, and unless `0 <= smoothing < 1`.
+#[track_caller]
+pub fn smoothed_temporal_softmax<'t>(
+    scores: &Sequence<'t>,
+    words: &[i32],
+    mask: &[bool],
+    smoothing: f64,
+) -> TemporalSoftmax<'t> {
+    assert!((0.0..1.0).contains(&smoothing), "a smoothing of {smoothing}: it is at least 0 and less than 1");
     let Sequence { rows, layout } = scores;
     layout.check_padded(words.len());
     layout.check_padded(mask.len());
@@ -44,6 +79,11 @@ pub fn temporal_softmax<'t>(scores: &Sequence<'t>, words: &[i32], mask: &[bool])
     let right = layout.places().map(|place| if mask[place] { words[place] } else { 0 });
     let right = integers(tape, layout.rows(), right);
     let terms = rows.cross_entropy(right);
+    let terms = if smoothing == 0.0 {
+        terms
+    } else {
+        terms * (1.0 - smoothing) - rows.log_softmax().mean_along(&[1]) * smoothing
+    };
     // Without holes every packed row counts, and there is nothing to mask.
     let terms = if count == layout.rows() {
         terms

@@ -91,6 +91,7 @@ impl Formula for CaptioningFormula {
             hidden: h,
             vocabulary: v,
             picture_at_every_step: false,
+            ..ModelSettings::default()
         };
         Captioner::with_cell(params, &settings, |params| {
             let scope = params.scope("rnn");

@@ -2,180 +2,186 @@
 //!
 //! ```text
 //! f  = vision(picture)                     (N, F)     given features, or a convolution net over pixels
-//! h0 = f Wp + bp                           (N, H)
-//! x  = We[words] (+ f Wf)                  (N, T, W)  with the picture shown at every step, or only by h0
-//! h  = cell through time from h0           (N, T, H)
-//! s  = h Wv + bv                           (N, T, V)  scores of the next word
+//! x  = We[words] (+ f Wf)                  (N, T, W)  with the picture shown at every step, or not
+//! y  = decoder over x from the picture     (N, T, O)
+//! s  = y Wv + bv                           (N, T, V)  scores of the next word
 //! loss = temporal softmax of s             summed over words, averaged over captions
 //! ```
 //!
-//! With given features, the picture shown only by h0 and the vanilla RNN or LSTM, this is the
-//! `CaptioningRNN` of CS231n's third assignment.
+//! The decoder is one of three, with the places of the picture g (N, L, G): the last map of the convolution net, or the
+//! given features as one place.
+//!
+//! ```text
+//! recurrent     y = cell through time from h0 = f Wp + bp
+//! attention     y = cell through time from h0, over [x, Σ_l w_l g_l] with weights w by additive attention of h over g
+//! transformer   y = transformer decoder over x and the memory g Wp + bp
+//! ```
+//!
+//! With given features, the picture shown only by h0 and the vanilla RNN or LSTM, the first is the `CaptioningRNN` of CS231n's
+//! third assignment, and the third its `CaptioningTransformer`. The second is Show, Attend and Tell (Xu et al., 2015,
+//! <https://arxiv.org/abs/1502.03044>) in its soft form, less what that adds around it: the memory of an LSTM starts from
+//! zero, words are scored from the cell's output alone, and weights over time are free. Over given features there is one place, so
+//! that attention shows the whole picture at every step.
 
+mod attention;
 mod decode;
+mod decoder;
+mod scores;
+mod settings;
 mod vision;
 
+pub use attention::Looks;
 pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
-pub use vision::Vision;
-
-use std::fmt;
+pub use decoder::Decoder;
+pub use scores::WordScores;
+pub(crate) use settings::is_default;
+pub use settings::{Architecture, Dropouts, Input, ModelSettings, longest};
+pub use vision::{Seen, Vision};
 
 use nn::{
-    Affine, AnyCell, Cell, Embedding, Layout, NamedCell, Param, Params, Sequence, TemporalAffine,
-    TemporalSoftmax, cells, init, output_width, temporal_softmax, unroll,
+    Affine, AnyCell, Cell, Dropout, Embedding, Layout, NamedCell, Param, Params, Sequence, TemporalSoftmax,
+    init, smoothed_temporal_softmax, temporal_softmax,
 };
-use serde::{Deserialize, Serialize};
 use tape::{Tape, Var};
 
 use crate::data::batch::Batch;
-use crate::data::{Pictures, Split};
-use crate::error::Error;
 
-/// What decides the shape of a captioner; saved beside its weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelSettings {
-    /// What the network sees.
-    pub input: Input,
-    /// The name of the recurrent cell: one of [`nn::cells`], or a user's.
-    pub cell: String,
-    /// Width of a word's vector, W.
-    pub embedding: usize,
-    /// Width of the hidden state, H.
-    pub hidden: usize,
-    /// Words of the vocabulary, V.
-    pub vocabulary: usize,
-    /// Whether the picture is shown at every step; else only by the first hidden state.
-    pub picture_at_every_step: bool,
-}
-
-impl ModelSettings {
-    /// The cell of [`nn::cells`] that the settings name.
-    ///
-    /// # Errors
-    /// If there is none of this name.
-    pub fn named_cell(&self) -> Result<NamedCell, Error> {
-        cells::named(&self.cell).ok_or_else(|| {
-            let known: Vec<String> = cells::all().into_iter().map(|cell| cell.name).collect();
-            Error::Mismatch(format!("there is no cell `{}`; there are {}", self.cell, known.join(", ")))
-        })
-    }
-}
-
-/// What the network sees of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// A vector of features.
-    Features {
-        /// Its length.
-        width: usize,
-    },
-    /// RGB pixels.
-    Pixels {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-}
-
-impl Input {
-    /// What the pictures of a split are.
-    pub fn of(split: &Split) -> Input {
-        match split.pictures {
-            Pictures::Features { width, .. } => Input::Features { width },
-            Pictures::Pixels { height, width, .. } => Input::Pixels { height, width },
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Features { width } => write!(f, "features of length {width}"),
-            Input::Pixels { height, width } => write!(f, "pictures of {height} by {width} pixels"),
-        }
-    }
-}
-
-/// A captioner with a recurrent cell of the user's choice.
+/// A captioner with a recurrent cell of the user's choice, or with a transformer.
 #[derive(Debug)]
 pub struct Captioner<C> {
     /// From pictures to features.
     pub vision: Vision,
-    /// From features to the first hidden state.
+    /// From features to the first hidden state; in a transformer from places to its memory.
     pub project: Affine,
     /// From words to vectors.
     pub embed: Embedding,
     /// From features to every step's input, (F, W), where the picture is shown at every step.
     pub look: Option<Param>,
     /// Carries the sentence so far.
-    pub cell: C,
-    /// From hidden states to scores of words.
-    pub scores: TemporalAffine,
+    pub decoder: Decoder<C>,
+    /// What falls on the decoder's outputs.
+    pub dropout: Dropout,
+    /// From outputs to scores of words.
+    pub scores: WordScores,
 }
 
 impl Captioner<AnyCell> {
     /// Declares a captioner around a cell that is chosen by name.
     ///
     /// # Panics
-    /// If the store has parameters of the same names already.
+    /// If the store has parameters of the same names already, or the settings do not pass [`ModelSettings::check`].
     pub fn new(params: &mut Params, settings: &ModelSettings, cell: &NamedCell) -> Self {
-        let (inputs, hidden) = (settings.embedding, settings.hidden);
+        let (inputs, hidden) = (settings.cell_inputs(), settings.hidden);
         Captioner::with_cell(params, settings, |params| cell.declare(params.scope("rnn"), inputs, hidden))
     }
 }
 
 impl<C: Cell> Captioner<C> {
-    /// Declares a captioner around a cell that `cell` declares, for inputs of width `settings.embedding`.
+    /// Declares a captioner around a cell that `cell` declares, for inputs of width [`ModelSettings::cell_inputs`]. For a
+    /// transformer it is not called.
     ///
     /// # Panics
-    /// If the store has parameters of the same names already.
+    /// If the store has parameters of the same names already, or the settings do not pass [`ModelSettings::check`].
     pub fn with_cell(
         params: &mut Params,
         settings: &ModelSettings,
         cell: impl FnOnce(&mut Params) -> C,
     ) -> Self {
-        let vision = Vision::new(params, settings.input);
-        let (features, words) = (vision.features(), settings.vocabulary);
-        let embed = Embedding::new(params.scope("embed"), words, settings.embedding);
-        let project = Affine::new(params.scope("project"), features, settings.hidden);
+        let (words, width) = (settings.vocabulary, settings.embedding);
+        let transformer = matches!(settings.architecture, Architecture::Transformer { .. });
+        // A transformer sees places only, so that a net needs no head.
+        let vision = if transformer {
+            Vision::without_head(params, settings.input)
+        } else {
+            Vision::new(params, settings.input)
+        };
+        let embed = Embedding::new(params.scope("embed"), words, width);
+        let (seen, begun) = if transformer {
+            (Vision::grid_width(settings.input), width)
+        } else {
+            (vision.features(), settings.hidden)
+        };
+        let project = Affine::new(params.scope("project"), seen, begun);
         let look = settings
             .picture_at_every_step
-            .then(|| params.scope("look").weight("w", [features, settings.embedding], init::fan_in()));
-        let cell = cell(params);
-        let outputs = output_width(params, &cell, settings.embedding, settings.hidden);
-        let scores = TemporalAffine::new(params.scope("scores"), outputs, words);
-        Captioner { vision, project, embed, look, cell, scores }
+            .then(|| params.scope("look").weight("w", [vision.features(), width], init::fan_in()));
+        let decoder = Decoder::new(params, settings, cell);
+        let outputs = decoder.outputs(params, settings);
+        let scores = if settings.tied {
+            WordScores::tied_to(params, outputs, embed)
+        } else {
+            WordScores::new(params, outputs, words)
+        };
+        Captioner {
+            vision,
+            project,
+            embed,
+            look,
+            decoder,
+            dropout: Dropout::new(settings.dropout.scores),
+            scores,
+        }
     }
 
     /// The loss of a batch; nothing is computed for padding.
     pub fn loss<'t>(&self, tape: &'t Tape, batch: &Batch) -> TemporalSoftmax<'t> {
-        let features = tape.scope("vision", || self.vision.look(tape, batch.len(), &batch.pictures));
-        self.loss_of_features(features, batch)
+        self.smoothed_loss(tape, batch, 0.0)
     }
 
-    /// The loss of a batch whose pictures have these features (N, F).
+    /// What is made small in training: the loss of a batch with the right words smoothed (see
+    /// [`smoothed_temporal_softmax`]).
+    pub fn smoothed_loss<'t>(&self, tape: &'t Tape, batch: &Batch, smoothing: f64) -> TemporalSoftmax<'t> {
+        let scores = self.scores_of(tape, batch);
+        let loss = || smoothed_temporal_softmax(&scores, &batch.captions_out, &batch.mask, smoothing);
+        tape.scope("loss", loss)
+    }
+
+    /// The loss of a batch whose pictures have these features (N, F), as they are given.
     pub fn loss_of_features<'t>(&self, features: Var<'t>, batch: &Batch) -> TemporalSoftmax<'t> {
-        let tape = features.tape();
+        let scores = self.scores_of_seen(Seen::given(features), batch);
+        let loss = || temporal_softmax(&scores, &batch.captions_out, &batch.mask);
+        features.tape().scope("loss", loss)
+    }
+
+    /// The scores (R, V) of the words that may come after each word of a batch.
+    pub fn scores_of<'t>(&self, tape: &'t Tape, batch: &Batch) -> Sequence<'t> {
+        let seen = tape.scope("vision", || self.vision.see(tape, batch.len(), &batch.pictures));
+        self.scores_of_seen(seen, batch)
+    }
+
+    fn scores_of_seen<'t>(&self, seen: Seen<'t>, batch: &Batch) -> Sequence<'t> {
+        let (outputs, _) = self.run(seen, batch, false);
+        outputs
+            .rows
+            .tape()
+            .scope("scores", || outputs.map(|rows| self.scores.apply(self.dropout.apply(rows))))
+    }
+
+    /// The decoder's outputs (R, O) for a batch whose pictures were seen so; with the weights (R, L) of its attention, where it
+    /// has one and they are asked for.
+    fn run<'t>(
+        &self,
+        seen: Seen<'t>,
+        batch: &Batch,
+        with_weights: bool,
+    ) -> (Sequence<'t>, Option<Sequence<'t>>) {
+        let tape = seen.tape();
         let layout = &batch.layout;
-        let h0 = tape.scope("project", || self.project.apply(features));
+        let begun = tape.scope("project", || self.decoder.begin(&self.project, seen));
         let words = Sequence::words(tape, &batch.captions_in, layout);
         let inputs = tape.scope("embed", || {
             let embedded = self.embed.apply_sequence(&words);
-            match self.seen(features) {
-                Some(seen) => embedded.map(|rows| rows + seen.gather(sequence_of_each_row(tape, layout))),
+            match self.shown(seen) {
+                Some(shown) => embedded.map(|rows| rows + shown.gather(sequence_of_each_row(tape, layout))),
                 None => embedded,
             }
         });
-        let (hidden, _) = tape.scope("rnn", || unroll(&self.cell, &inputs, h0));
-        let scores = tape.scope("scores", || self.scores.apply(&hidden));
-        tape.scope("loss", || temporal_softmax(&scores, &batch.captions_out, &batch.mask))
+        tape.scope("rnn", || self.decoder.run(begun, &inputs, with_weights))
     }
 
-    /// What every step is shown of pictures with these features: (N, W).
-    fn seen<'t>(&self, features: Var<'t>) -> Option<Var<'t>> {
-        self.look.map(|look| features.dot(look))
+    /// What every step is shown of pictures: (N, W).
+    fn shown<'t>(&self, seen: Seen<'t>) -> Option<Var<'t>> {
+        self.look.map(|look| seen.features().dot(look))
     }
 }
 

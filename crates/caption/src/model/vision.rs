@@ -1,4 +1,7 @@
 //! From pictures to features: as they were given, or by a small convolution net over the pixels.
+//!
+//! What is seen of a picture has two forms: its features (N, F), and its places (N, L, G), which attention looks at. Given
+//! features are one place. Of a net the places are those of its last map, and a head makes the features of all of them.
 
 use nn::{Affine, Conv2d, Params};
 use tape::{DType, Tape, Var, Windows};
@@ -7,6 +10,9 @@ use super::Input;
 
 /// Channels after each convolution, each of which halves height and width.
 const CHANNELS: [usize; 3] = [16, 32, 64];
+
+/// Channels of the last map.
+const MAP: usize = CHANNELS[CHANNELS.len() - 1];
 
 /// Features that the net makes of a picture.
 const FEATURES: usize = 256;
@@ -26,18 +32,38 @@ pub enum Vision {
     Net(Box<Net>),
 }
 
+/// What was seen of N pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'t> {
+    /// The features (N, F), where there are any.
+    features: Option<Var<'t>>,
+    /// The features as they were given, or the last map (N, rows, columns, G).
+    map: Var<'t>,
+}
+
 /// A convolution net over RGB pictures.
 #[derive(Clone, Debug)]
 pub struct Net {
     height: usize,
     width: usize,
     layers: Vec<Conv2d>,
-    head: Affine,
+    /// From the whole last map to features, where they are wanted.
+    head: Option<Affine>,
 }
 
 impl Vision {
     /// Declares what the input needs.
     pub fn new(params: &mut Params, input: Input) -> Vision {
+        let mut vision = Vision::without_head(params, input);
+        if let Vision::Net(net) = &mut vision {
+            let flat = net.grid().iter().product::<usize>() * MAP;
+            net.head = Some(Affine::new(params.scope("vision").scope("head"), flat, FEATURES));
+        }
+        vision
+    }
+
+    /// Declares what is needed to see the places of pictures, but not their features.
+    pub fn without_head(params: &mut Params, input: Input) -> Vision {
         let (height, width) = match input {
             Input::Features { width } => return Vision::Given { width },
             Input::Pixels { height, width } => (height, width),
@@ -49,10 +75,7 @@ impl Vision {
             .enumerate()
             .map(|(index, (from, to))| Conv2d::new(vision.scope(&format!("conv{index}")), WINDOWS, from, to))
             .collect();
-        let left = |extent: usize| CHANNELS.iter().fold(extent, |extent, _| extent.div_ceil(2));
-        let flat = left(height) * left(width) * CHANNELS[CHANNELS.len() - 1];
-        let head = Affine::new(vision.scope("head"), flat, FEATURES);
-        Vision::Net(Box::new(Net { height, width, layers, head }))
+        Vision::Net(Box::new(Net { height, width, layers, head: None }))
     }
 
     /// How many features come of a picture, F.
@@ -63,23 +86,77 @@ impl Vision {
         }
     }
 
-    /// The features (N, F) of `count` pictures, given as one array: features, or pixels from -1 to 1.
+    /// The rows and columns of the grid of places.
+    pub fn grid(&self) -> [usize; 2] {
+        match self {
+            Vision::Given { .. } => [1, 1],
+            Vision::Net(net) => net.grid(),
+        }
+    }
+
+    /// How many numbers say what is at a place, G.
+    pub fn grid_width(input: Input) -> usize {
+        match input {
+            Input::Features { width } => width,
+            Input::Pixels { .. } => MAP,
+        }
+    }
+
+    /// What is seen of `count` pictures, given as one array: features, or pixels from -1 to 1.
     ///
     /// # Panics
     /// If the array does not hold that many.
-    pub fn look<'t>(&self, tape: &'t Tape, count: usize, pictures: &[f32]) -> Var<'t> {
+    pub fn see<'t>(&self, tape: &'t Tape, count: usize, pictures: &[f32]) -> Seen<'t> {
         let given = |shape: &[usize]| match tape.dtype() {
             DType::F32 => tape.input_with(shape, |own: &mut [f32]| own.copy_from_slice(pictures)),
             _ => tape.input_numbers(shape, pictures.iter().map(|x| f64::from(*x))),
         };
         match self {
-            Vision::Given { width } => given(&[count, *width]),
+            Vision::Given { width } => Seen::given(given(&[count, *width])),
             Vision::Net(net) => {
                 let pixels = given(&[count, net.height, net.width, 3]);
-                let seen = net.layers.iter().fold(pixels, |seen, layer| layer.apply(seen).relu());
-                let flat: usize = seen.shape().sizes()[1..].iter().product();
-                net.head.apply(seen.reshape([count, flat])).relu()
+                let map = net.layers.iter().fold(pixels, |seen, layer| layer.apply(seen).relu());
+                let flat: usize = map.shape().sizes()[1..].iter().product();
+                let head = |head: &Affine| head.apply(map.reshape([count, flat])).relu();
+                Seen { features: net.head.as_ref().map(head), map }
             }
         }
+    }
+}
+
+impl<'t> Seen<'t> {
+    /// Features (N, F) as they are given.
+    pub fn given(features: Var<'t>) -> Seen<'t> {
+        Seen { features: Some(features), map: features }
+    }
+
+    /// The tape that it is recorded on.
+    pub fn tape(self) -> &'t Tape {
+        self.map.tape()
+    }
+
+    /// The features (N, F).
+    ///
+    /// # Panics
+    /// If the net has no head.
+    #[track_caller]
+    pub fn features(self) -> Var<'t> {
+        self.features.expect("features are made by a net's head")
+    }
+
+    /// The places (N, L, G).
+    #[track_caller]
+    pub fn places(self) -> Var<'t> {
+        let shape = self.map.shape();
+        let sizes = shape.sizes();
+        let count: usize = sizes[1..sizes.len() - 1].iter().product();
+        self.map.reshape([sizes[0], count, sizes[sizes.len() - 1]])
+    }
+}
+
+impl Net {
+    /// The rows and columns of the last map.
+    fn grid(&self) -> [usize; 2] {
+        [self.height, self.width].map(|extent| CHANNELS.iter().fold(extent, |extent, _| extent.div_ceil(2)))
     }
 }

@@ -4,13 +4,21 @@
 //! goes on with the same bits.
 
 mod recipe;
+mod rule;
+mod sampling;
 mod saved;
+mod watch;
+mod words;
 
 pub use recipe::{AnySampler, Draw, Recipe, Schedule};
+pub use rule::Rule;
 pub use saved::{Model, SavedState};
+pub use watch::{Metric, Validation, Watch};
+pub use words::{check_words, hash_of};
 
-use lab::progress::Step;
-use nn::{Adam, AnyCell, NamedCell, Params, Trainer};
+use rule::AnyOptimizer;
+
+use nn::{AnyCell, NamedCell, Optimizer, Params, Trainer};
 use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
@@ -19,6 +27,7 @@ use crate::data::{Captions, NULL, Split, Vocabulary};
 use crate::error::Error;
 use crate::evaluate::losses;
 use crate::model::{Captioner, ModelSettings};
+use crate::progress::Step;
 
 /// A captioner in training.
 #[derive(Debug)]
@@ -35,15 +44,18 @@ pub struct Training {
     pub model: Captioner<AnyCell>,
     /// Steps taken.
     pub step: u64,
-    /// The highest score that was noted.
-    pub best: Option<f64>,
-    trainer: Trainer<Adam>,
+    /// What validations have shown.
+    pub watch: Watch,
+    /// The hash of the vocabulary, in two halves.
+    words: [i32; 2],
+    trainer: Trainer<AnyOptimizer>,
     sampler: AnySampler,
     batch: Batch,
     indices: Vec<usize>,
 }
 
-/// What a step has shown of the loss before it.
+/// What a step has shown of the loss before it, as it is in training: of smoothed words, with what is dropped, and fed with
+/// own words, where the recipe says so.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepLosses {
     /// Captions in the step.
@@ -60,7 +72,8 @@ impl Training {
     /// A training from the beginning, on a split with so many captions.
     ///
     /// # Errors
-    /// If there is no cell of the name in the settings, or the recipe does not fit the captions.
+    /// If there is no cell of the name in the settings, the settings or the recipe cannot be followed, or the recipe does
+    /// not fit the captions.
     pub fn new(
         settings: ModelSettings,
         recipe: Recipe,
@@ -74,7 +87,7 @@ impl Training {
     /// The same with any cell; the settings take its name.
     ///
     /// # Errors
-    /// If the recipe does not fit the captions.
+    /// If the settings or the recipe cannot be followed, or the recipe does not fit the captions.
     pub fn with_cell(
         settings: ModelSettings,
         recipe: Recipe,
@@ -83,11 +96,14 @@ impl Training {
         cell: &NamedCell,
     ) -> Result<Training, Error> {
         let settings = ModelSettings { cell: cell.name.clone(), ..settings };
+        settings.check(cell)?;
+        recipe.check()?;
         let mut params = Params::seeded(DType::F32, recipe.seed);
         let model = Captioner::new(&mut params, &settings, cell);
-        let mut trainer = Trainer::new(&mut params, Adam::new(recipe.learning_rate));
+        let mut trainer = Trainer::new(&mut params, recipe.optimizer.optimizer(recipe.learning_rate));
         trainer.clip = recipe.clip;
         let sampler = recipe.sampler(captions)?;
+        let words = words::halves(hash_of(&vocabulary));
         Ok(Training {
             settings,
             recipe,
@@ -95,7 +111,8 @@ impl Training {
             params,
             model,
             step: 0,
-            best: None,
+            watch: Watch::default(),
+            words,
             trainer,
             sampler,
             batch: Batch::default(),
@@ -139,8 +156,8 @@ impl Training {
         longest.truncate(self.recipe.batch);
         let mut batch = Batch::default();
         batch.fill(split, &longest);
-        let model = &self.model;
-        self.trainer.bytes(&self.params, |tape| model.loss(tape, &batch).per_sequence())
+        let (model, smoothing) = (&self.model, self.recipe.label_smoothing);
+        self.trainer.bytes(&self.params, |tape| model.smoothed_loss(tape, &batch, smoothing).per_sequence())
     }
 
     /// Takes one step.
@@ -155,11 +172,22 @@ impl Training {
                 "the training was begun on {expected} captions and cannot go on with {found}; give it the same data"
             )));
         }
-        self.trainer.optimizer.learning_rate = self.learning_rate();
+        if self.step == 0 {
+            self.settings.check_lengths(&split.captions)?;
+            if self.recipe.bias_from_frequencies {
+                let counts = counts(&split.captions, self.settings.vocabulary);
+                self.model.scores.start_from_counts(&mut self.params, &counts);
+            }
+        }
+        let rate = self.learning_rate();
+        self.trainer.optimizer.set_learning_rate(rate);
         self.sampler.next_batch(&mut self.indices);
         self.batch.fill(split, &self.indices);
-        let (model, batch) = (&self.model, &self.batch);
-        let report = self.trainer.step(&mut self.params, |tape| model.loss(tape, batch).per_sequence())?;
+        self.mix_in_own_words()?;
+        let (model, batch, smoothing) = (&self.model, &self.batch, self.recipe.label_smoothing);
+        let report = self
+            .trainer
+            .step(&mut self.params, |tape| model.smoothed_loss(tape, batch, smoothing).per_sequence())?;
         self.step += 1;
         let per_token = report.loss * batch.len() as f64 / batch.targets().max(1) as f64;
         Ok(StepLosses {
@@ -183,20 +211,49 @@ impl Training {
 
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
-        self.recipe.rate(self.step, self.steps_per_epoch())
+        self.recipe.rate(self.step, self.steps_per_epoch()) * self.watch.factor
     }
 
-    /// Notes a score of the model as it is now; whether it is the highest so far.
-    pub fn note_score(&mut self, score: f64) -> bool {
-        let best = self.best.is_none_or(|best| score > best);
-        if best {
-            self.best = Some(score);
+    /// Takes note of how good the model is now; whether it is the best so far.
+    pub fn note(&mut self, validation: &Validation) -> bool {
+        self.watch.note(&self.recipe, validation)
+    }
+
+    /// Whether there is nothing left to do: all steps are taken, or the recipe's patience is at an end.
+    pub fn is_over(&self) -> bool {
+        self.step >= self.recipe.steps || self.watch.is_over(&self.recipe)
+    }
+
+    /// Puts the model's own words into the batch of the next step, as often as the recipe says.
+    fn mix_in_own_words(&mut self) -> Result<(), Error> {
+        let probability = self.recipe.sampling(self.step);
+        if probability == 0.0 {
+            return Ok(());
         }
-        best
+        let tape = self.params.tape();
+        let scores = self.model.scores_of(&tape, &self.batch).rows;
+        let logarithms = self.trainer.engine.run(&[scores.log_softmax()])?.tensor(0).to_f64();
+        let mut dice = sampling::dice(self.recipe.seed, self.step);
+        sampling::mix_in(&mut self.batch, &logarithms, probability, &mut dice);
+        Ok(())
     }
 
     /// The loss of a split, per caption and per token, in batches of `size`.
     pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
         Ok(losses(&mut self.trainer.engine, &self.params, &self.model, split, size)?)
     }
+}
+
+/// How often each word of the vocabulary is to be predicted.
+fn counts(captions: &Captions, vocabulary: usize) -> Vec<u64> {
+    let mut counts = vec![0; vocabulary];
+    for caption in captions.ids.chunks_exact(captions.width.max(1)) {
+        for word in caption.iter().skip(1).filter(|word| **word != NULL) {
+            // A word outside the vocabulary is an error of the step, which names it.
+            if let Some(count) = usize::try_from(*word).ok().and_then(|word| counts.get_mut(word)) {
+                *count += 1;
+            }
+        }
+    }
+    counts
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tape::tensor::Slice;
 use tape::{DType, Engine, Tensor};
 
-use super::{AnySampler, Recipe, Training};
+use super::{AnySampler, Recipe, Training, Watch, words};
 use crate::data::Vocabulary;
 use crate::error::Error;
 use crate::model::{Captioner, ModelSettings};
@@ -26,8 +26,11 @@ pub struct SavedState {
     pub step: u64,
     /// The place in the data.
     pub sampler: AnySampler,
-    /// The highest score that was noted.
+    /// The best score that was noted.
     pub best: Option<f64>,
+    /// What else validations have shown.
+    #[serde(default)]
+    pub watch: Watch,
     /// The words in the order of their numbers.
     pub words: Vec<String>,
 }
@@ -50,6 +53,7 @@ pub struct Model {
 impl Training {
     /// All that a checkpoint holds: the tensors and what stands beside them.
     pub fn saved(&self) -> (Vec<NamedTensor<'_>>, SavedState) {
+        let words = NamedTensor { name: words::TENSOR, shape: vec![2], data: TensorData::I32(&self.words) };
         let tensors = self.params.iter().map(|entry| NamedTensor {
             name: entry.name,
             shape: entry.value.shape().sizes().to_vec(),
@@ -64,10 +68,11 @@ impl Training {
             recipe: self.recipe,
             step: self.step,
             sampler: self.sampler.clone(),
-            best: self.best,
+            best: self.watch.best,
+            watch: self.watch,
             words: self.vocabulary.words().to_vec(),
         };
-        (tensors.collect(), state)
+        (tensors.chain([words]).collect(), state)
     }
 
     /// The training that a checkpoint holds, ready for its next step.
@@ -86,13 +91,14 @@ impl Training {
         checkpoint: &Checkpoint<SavedState>,
         cell: &NamedCell,
     ) -> Result<Training, Error> {
-        let SavedState { settings, recipe, step, sampler, best, words } = checkpoint.state.clone();
+        let SavedState { settings, recipe, step, sampler, best, watch, words } = checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let captions = crate::data::sampler::Sampler::captions(&sampler);
         let mut training = Training::with_cell(settings, recipe, vocabulary, captions, cell)?;
         fill(&mut training.params, checkpoint, |_| true)?;
         training.trainer.steps = step;
-        Ok(Training { step, sampler, best, ..training })
+        // A checkpoint from before the watch has its best score alone.
+        Ok(Training { step, sampler, watch: Watch { best, ..watch }, ..training })
     }
 }
 
@@ -120,6 +126,7 @@ impl Model {
     pub fn with_cell(checkpoint: &Checkpoint<SavedState>, cell: &NamedCell) -> Result<Model, Error> {
         let SavedState { settings, recipe, words, .. } = checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
+        settings.check(cell)?;
         let mut params = Params::seeded(DType::F32, recipe.seed);
         let captioner = Captioner::new(&mut params, &settings, cell);
         fill(&mut params, checkpoint, |role| role != Role::Slot)?;
@@ -127,13 +134,33 @@ impl Model {
     }
 }
 
-fn checked_vocabulary(checkpoint: &Checkpoint<SavedState>, words: Vec<String>) -> Result<Vocabulary, Error> {
-    let (expected, found) = (checkpoint.state.settings.vocabulary, words.len());
+/// The vocabulary of a checkpoint, which must be the one that its weights were trained with.
+fn checked_vocabulary(checkpoint: &Checkpoint<SavedState>, listed: Vec<String>) -> Result<Vocabulary, Error> {
+    let (expected, found) = (checkpoint.state.settings.vocabulary, listed.len());
     if expected != found {
         let problem = format!("the model has scores for {expected} words, but {found} words are listed");
         return Err(FileError::new(&checkpoint.path, problem, "use the file as it was written").into());
     }
-    Ok(Vocabulary::from_entries(words))
+    let vocabulary = Vocabulary::from_entries(listed);
+    // Checkpoints from before the hash have none.
+    if let Some(tensor) = checkpoint.tensors.get(words::TENSOR) {
+        let Values::I32(halves) = &tensor.values else { return Err(damaged(checkpoint)) };
+        let halves = <[i32; 2]>::try_from(halves.as_slice()).map_err(|_| damaged(checkpoint))?;
+        let (expected, found) = (words::whole(halves), words::hash_of(&vocabulary));
+        if expected != found {
+            let problem = format!(
+                "the weights were trained with words of hash {expected:016x}, those listed beside them have {found:016x}"
+            );
+            let advice = "put back the file that was written with these weights";
+            return Err(FileError::new(&checkpoint.path, problem, advice).into());
+        }
+    }
+    Ok(vocabulary)
+}
+
+fn damaged(checkpoint: &Checkpoint<SavedState>) -> Error {
+    let problem = format!("tensor `{}` is no hash", words::TENSOR);
+    FileError::new(&checkpoint.path, problem, "use the file as it was written").into()
 }
 
 /// Gives parameters the values of a checkpoint.

@@ -34,6 +34,7 @@ pub fn saved() -> PathBuf {
             hidden: 32,
             vocabulary: data.vocabulary.len(),
             picture_at_every_step: true,
+            ..ModelSettings::default()
         };
         let recipe = Recipe {
             steps: 60,
@@ -43,6 +44,7 @@ pub fn saved() -> PathBuf {
             clip: Some(5.0),
             seed: 1,
             draw: Draw::Epochs,
+            ..Recipe::default()
         };
         let captions = data.train.captions.len();
         let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{CompareError, Purpose};
 use crate::tasks::{Baseline, Measure, Task};
 
 /// A comparison: cells, tasks and settings.
@@ -83,6 +84,94 @@ pub enum Size {
     Parameters(usize),
     /// Each cell has so many hidden units.
     Hidden(usize),
+}
+
+impl Default for Settings {
+    /// Models of 10 000 parameters, three seeds, the best of three learning rates, and 3000 steps of 32 sequences.
+    fn default() -> Settings {
+        Settings {
+            size: Size::Parameters(10_000),
+            seeds: 3,
+            learning_rates: vec![0.001, 0.003, 0.01],
+            steps: 3000,
+            sweep_steps: 1000,
+            batch: 32,
+            clip: Some(1.0),
+            evaluate_every: 100,
+            held_out: 256,
+        }
+    }
+}
+
+impl Settings {
+    /// A first look in a few minutes: smaller models, fewer steps, two learning rates.
+    pub fn quick() -> Settings {
+        Settings {
+            size: Size::Parameters(2_500),
+            learning_rates: vec![0.005, 0.02],
+            steps: 4000,
+            sweep_steps: 1334,
+            ..Settings::default()
+        }
+    }
+
+    /// Refuses settings with which nothing can be trained or measured.
+    ///
+    /// # Errors
+    /// Names the setting and what it can be.
+    pub fn check(&self) -> Result<(), CompareError> {
+        let counts = [
+            ("seeds", self.seeds),
+            ("steps", self.steps),
+            ("sweep_steps", self.sweep_steps),
+            ("batch", self.batch as u64),
+            ("evaluate_every", self.evaluate_every),
+            ("held_out", self.held_out as u64),
+            match self.size {
+                Size::Parameters(parameters) => ("parameters", parameters as u64),
+                Size::Hidden(hidden) => ("hidden", hidden as u64),
+            },
+        ];
+        let refused = |problem: String| Err(CompareError::Settings(problem));
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return refused(format!("`{name}` is 0; give 1 or more"));
+        }
+        let rates = &self.learning_rates;
+        if rates.is_empty() {
+            return refused("there is no learning rate; give one or more".into());
+        }
+        let positive = |number: f64| number > 0.0 && number.is_finite();
+        if let Some(rate) = rates.iter().find(|rate| !positive(**rate)) {
+            return refused(format!("{rate} is no learning rate; give numbers above 0"));
+        }
+        if let Some(rate) = first_twice(rates) {
+            return refused(format!("the learning rate {rate} is given twice; give each once"));
+        }
+        match self.clip {
+            Some(clip) if !positive(clip) => refused(format!(
+                "gradients cannot be clipped to a norm of {clip}; give a number above 0, or none"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps of a training for this purpose.
+    pub fn steps_of(&self, purpose: Purpose) -> u64 {
+        match purpose {
+            Purpose::Sweep => self.sweep_steps,
+            Purpose::Measured => self.steps,
+        }
+    }
+
+    /// The learning rates that are tried before the measured trainings: with one alone there is nothing to choose.
+    pub fn rates_to_try(&self) -> &[f64] {
+        if self.learning_rates.len() > 1 { &self.learning_rates } else { &[] }
+    }
+}
+
+/// The first that is there twice.
+pub(super) fn first_twice<T: PartialEq>(items: &[T]) -> Option<&T> {
+    items.iter().enumerate().find(|(index, item)| items[..*index].contains(*item)).map(|(_, item)| item)
 }
 
 impl TaskFacts {

@@ -16,7 +16,7 @@ pub struct Record {
     pub purpose: Purpose,
     /// Decides the first weights and the batches.
     pub seed: u64,
-    /// The learning rate at the start.
+    /// The highest learning rate, which is reached after the first twentieth of the steps.
     pub learning_rate: f64,
     /// The width of the hidden state.
     pub hidden: usize,

@@ -1,116 +1,118 @@
-//! What a person sees while a run goes: a bar on a terminal, plain lines in a file or a pipe.
+//! What a person sees while something long goes on: a bar on a terminal, plain lines in a file or a pipe.
 //!
-//! On a terminal a bar over one line is redrawn in place on standard error. Elsewhere a plain line goes to standard
-//! output at the start, at each twentieth of the way and at least once a minute, with no carriage return and no escape
-//! code in it. [`line`](fn@line) makes the text of both.
+//! On a terminal a bar is redrawn in place on standard error, with one line on how it stands, one on how it got there, and
+//! lines that are pinned below. Elsewhere a plain line goes to standard output at the start, at each twentieth of the way
+//! and at least once a minute, with no carriage return and no escape code in it. What the lines say is the caller's;
+//! [`digits`] and [`duration`] write its numbers, and a [`Trend`] what went before.
 
+mod bar;
 mod text;
 mod timing;
+mod trend;
 
-pub use text::{Snapshot, line};
+pub use text::{digits, duration, percent};
+pub use timing::Speed;
+pub use trend::Trend;
 
 use std::io::{IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use bar::Bar;
+use timing::Pace;
 
-use text::{outlook, standing};
-use timing::{Pace, Speed};
-
-/// What a step did, for [`Progress::report`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
-    /// The pass over the data, from 1.
-    pub epoch: u64,
-    /// Steps done so far, this one included.
-    pub step: u64,
-    /// Captions learned from since the last report.
-    pub captions: u64,
-    /// The loss summed over a caption, averaged over captions.
-    pub loss_per_caption: f64,
-    /// The loss averaged over words.
-    pub loss_per_token: f64,
-}
-
-/// Shows how a run stands; made at its start, told of each step, finished at its end.
+/// Shows how something stands; made at its start, told of each step, finished at its end.
+///
+/// ```
+/// use lab::progress::{Progress, Text};
+/// let mut progress = Progress::new(3, 0);
+/// for step in 1..=3 {
+///     progress.report((step, 3), || Text { standing: format!("step {step}/3"), ..Text::default() });
+/// }
+/// progress.finish();
+/// ```
 pub struct Progress {
-    epochs: u64,
-    steps: u64,
     start: Instant,
-    speed: Speed,
     view: View,
 }
 
+/// What is shown of a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Where it stands; 80 columns should hold it.
+    pub standing: String,
+    /// How fast it goes and how long it will take; beside the bar on a terminal, after the standing elsewhere.
+    pub outlook: String,
+    /// How it got there, in one line below the standing; on a terminal only.
+    pub trend: String,
+}
+
 enum View {
-    Bar(ProgressBar),
+    Bar(Bar),
     Lines { out: Box<dyn Write + Send>, pace: Pace },
 }
 
 impl Progress {
-    /// A view of a run of so many epochs and steps, of which `done` steps were made before it was resumed.
-    pub fn new(epochs: u64, steps: u64, done: u64) -> Self {
+    /// A view of so many steps, of which `done` were made before.
+    pub fn new(steps: u64, done: u64) -> Progress {
         // With either of them elsewhere, codes or lines would land where nobody can use them.
         if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-            let bar = ProgressBar::new(steps).with_position(done);
-            // The message is cut to the terminal's width; were it to wrap, each redraw would leave a line behind.
-            let style = ProgressStyle::with_template("{wide_bar}{prefix}\n{wide_msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            Self::with_view(epochs, steps, done, View::Bar(bar))
+            Progress { start: Instant::now(), view: View::Bar(Bar::new(steps, done)) }
         } else {
-            Self::to_lines(epochs, steps, done, Box::new(std::io::stdout()))
+            Progress::to_lines(Box::new(std::io::stdout()))
         }
     }
 
     /// The same in plain lines, wherever they go.
-    pub fn to_lines(epochs: u64, steps: u64, done: u64, out: Box<dyn Write + Send>) -> Self {
-        Self::with_view(epochs, steps, done, View::Lines { out, pace: Pace::default() })
+    pub fn to_lines(out: Box<dyn Write + Send>) -> Progress {
+        Progress { start: Instant::now(), view: View::Lines { out, pace: Pace::default() } }
     }
 
-    fn with_view(epochs: u64, steps: u64, done: u64, view: View) -> Self {
-        Progress { epochs, steps, start: Instant::now(), speed: Speed::starting_at(done), view }
+    /// Says how many steps there are, when that was not known at the start.
+    pub fn set_length(&mut self, steps: u64) {
+        if let View::Bar(bar) = &self.view {
+            bar.set_length(steps);
+        }
     }
 
-    /// Shows the state after a step.
-    pub fn report(&mut self, step: &Step) {
-        let now = self.start.elapsed();
-        self.speed.add(now, step.step, step.captions);
-        let snapshot = Snapshot {
-            epoch: (step.epoch, self.epochs),
-            step: (step.step, self.steps),
-            loss_per_caption: step.loss_per_caption,
-            loss_per_token: step.loss_per_token,
-            captions_per_second: self.speed.captions_per_second(),
-            remaining: self.speed.remaining(self.steps),
-        };
+    /// How long it has been going on.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Shows where it stands after so many of all steps; the text is only asked for when it is shown.
+    pub fn report(&mut self, steps: (u64, u64), text: impl FnOnce() -> Text) {
+        let now = self.elapsed();
         match &mut self.view {
-            View::Bar(bar) => {
-                bar.set_position(step.step);
-                bar.set_prefix(outlook(&snapshot));
-                bar.set_message(standing(&snapshot));
-            }
+            View::Bar(bar) => bar.show(steps.0, text()),
             View::Lines { out, pace } => {
-                if pace.is_due(now, snapshot.step) {
-                    print(out, &line(&snapshot));
+                if pace.is_due(now, steps) {
+                    let Text { standing, outlook, .. } = text();
+                    print(out, &(standing + &outlook));
                 }
             }
         }
     }
 
-    /// Prints a line that stays, such as a sample caption; a bar moves below it.
+    /// Prints a line that stays, such as a sample or a result; a bar moves below it.
     pub fn println(&mut self, text: &str) {
         match &mut self.view {
-            View::Bar(bar) => bar.suspend(|| print(&mut std::io::stdout(), text)),
+            View::Bar(bar) => bar.aside(|| print(&mut std::io::stdout(), text)),
             View::Lines { out, .. } => print(out, text),
         }
     }
 
-    /// Ends the view; of a bar its last text stays.
+    /// Lines that stand below the bar until others take their place, such as samples; elsewhere each is printed.
+    pub fn pin(&mut self, lines: &[String]) {
+        match &mut self.view {
+            View::Bar(bar) => bar.pin(lines),
+            View::Lines { out, .. } => lines.iter().for_each(|line| print(out, &format!("  {line}"))),
+        }
+    }
+
+    /// Ends the view; of a bar its last text and the pinned lines stay.
     pub fn finish(self) {
         if let View::Bar(bar) = self.view {
-            bar.finish_and_clear();
-            if !bar.message().is_empty() {
-                print(&mut std::io::stdout(), &(bar.message() + bar.prefix().as_str()));
-            }
+            bar.finish().iter().for_each(|line| print(&mut std::io::stdout(), line));
         }
     }
 }
@@ -143,12 +145,16 @@ mod tests {
     #[test]
     fn what_is_piped_is_lines_and_nothing_else() {
         let out = Shared::default();
-        let mut progress = Progress::to_lines(2, 200, 0, Box::new(out.clone()));
+        let mut progress = Progress::to_lines(Box::new(out.clone()));
         for step in 1..=200 {
-            let epoch = 1 + (step - 1) / 100;
-            progress.report(&Step { epoch, step, captions: 32, loss_per_caption: 50.0, loss_per_token: 5.0 });
+            let text = || Text {
+                standing: format!("step {step}/200"),
+                outlook: "  soon".to_string(),
+                trend: "▇▅▂".to_string(),
+            };
+            progress.report((step, 200), text);
             if step == 100 {
-                progress.println("a dog on a beach");
+                progress.pin(&["a dog on a beach".to_string()]);
             }
         }
         progress.finish();
@@ -156,8 +162,8 @@ mod tests {
         assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 22, "the first, twenty more, and the sample:\n{text}");
-        assert!(lines[0].starts_with("epoch 1/2  step 1/200 (0%)  loss 50.00/caption 5.000/token"), "{text}");
-        assert_eq!(lines[11], "a dog on a beach");
-        assert!(lines[21].starts_with("epoch 2/2  step 200/200 (100%)"), "{text}");
+        assert_eq!(lines[0], "step 1/200  soon");
+        assert_eq!(lines[11], "  a dog on a beach");
+        assert_eq!(lines[21], "step 200/200  soon");
     }
 }

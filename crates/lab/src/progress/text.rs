@@ -1,75 +1,15 @@
-//! The text of a progress line: what a run's standing is in words, without a clock or a terminal.
+//! How numbers are written for a person who watches.
 
 use std::time::Duration;
 
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Snapshot {
-    /// The pass over the data, from 1, and how many there will be.
-    pub epoch: (u64, u64),
-    /// Steps done, and how many there will be.
-    pub step: (u64, u64),
-    /// The loss summed over a caption, averaged over captions.
-    pub loss_per_caption: f64,
-    /// The loss averaged over words.
-    pub loss_per_token: f64,
-    /// Speed, once it is known.
-    pub captions_per_second: Option<f64>,
-    /// How long the rest will take, once it is known.
-    pub remaining: Option<Duration>,
-}
-
-/// One line for people, without a line end.
-///
-/// ```
-/// use lab::progress::{Snapshot, line};
-/// let snapshot = Snapshot {
-///     epoch: (3, 10),
-///     step: (1200, 4000),
-///     loss_per_caption: 31.4159,
-///     loss_per_token: 2.71828,
-///     captions_per_second: Some(812.3),
-///     remaining: Some(std::time::Duration::from_secs(133)),
-/// };
-/// assert_eq!(
-///     line(&snapshot),
-///     "epoch 3/10  step 1200/4000 (30%)  loss 31.42/caption 2.718/token  812 captions/s  2m 13s left",
-/// );
-/// ```
-pub fn line(snapshot: &Snapshot) -> String {
-    format!("{}{}", standing(snapshot), outlook(snapshot))
-}
-
-/// Where the run is and what it has learned; 80 columns hold it.
-pub(super) fn standing(snapshot: &Snapshot) -> String {
-    let Snapshot { epoch, step, loss_per_caption, loss_per_token, .. } = snapshot;
-    let (caption, token) = (digits(*loss_per_caption), digits(*loss_per_token));
-    let percent = percent(*step);
-    format!(
-        "epoch {}/{}  step {}/{} ({percent}%)  loss {caption}/caption {token}/token",
-        epoch.0, epoch.1, step.0, step.1
-    )
-}
-
-/// How fast it goes and how long it will take, as far as that is known.
-pub(super) fn outlook(snapshot: &Snapshot) -> String {
-    let speed = snapshot.captions_per_second.map(|speed| {
-        let speed = if speed < 100.0 { digits(speed) } else { format!("{speed:.0}") };
-        format!("  {speed} captions/s")
-    });
-    let remaining = snapshot.remaining.filter(|_| snapshot.step.0 < snapshot.step.1);
-    let remaining = remaining.map(|remaining| format!("  {} left", duration(remaining)));
-    speed.unwrap_or_default() + &remaining.unwrap_or_default()
-}
-
 /// Whole percents, rounded down, so that 100 means done.
-pub(super) fn percent((done, all): (u64, u64)) -> u64 {
+pub fn percent((done, all): (u64, u64)) -> u64 {
     let percent = if all == 0 { 100 } else { u128::from(done) * 100 / u128::from(all) };
     percent.min(100) as u64
 }
 
 /// Four significant digits, which is what a loss moves in.
-fn digits(number: f64) -> String {
+pub fn digits(number: f64) -> String {
     match number.abs() {
         size if !size.is_finite() => number.to_string(),
         0.0 => "0".to_string(),
@@ -82,7 +22,7 @@ fn digits(number: f64) -> String {
 }
 
 /// The two largest units of a time.
-fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match seconds {
@@ -96,30 +36,6 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn snapshot() -> Snapshot {
-        Snapshot {
-            epoch: (1, 10),
-            step: (1, 400),
-            loss_per_caption: 79.5,
-            loss_per_token: 6.9101,
-            captions_per_second: None,
-            remaining: None,
-        }
-    }
-
-    #[test]
-    fn a_line_tells_what_is_known() {
-        let check = |snapshot: &Snapshot, expected: &str| assert_eq!(line(snapshot), expected);
-        let start = snapshot();
-        check(&start, "epoch 1/10  step 1/400 (0%)  loss 79.50/caption 6.910/token");
-        let slow = Snapshot { captions_per_second: Some(0.75), ..start };
-        check(&slow, "epoch 1/10  step 1/400 (0%)  loss 79.50/caption 6.910/token  0.7500 captions/s");
-        let end = Snapshot { step: (400, 400), remaining: Some(Duration::ZERO), ..start };
-        check(&end, "epoch 1/10  step 400/400 (100%)  loss 79.50/caption 6.910/token");
-        let lost = Snapshot { loss_per_caption: f64::NAN, loss_per_token: f64::INFINITY, ..start };
-        check(&lost, "epoch 1/10  step 1/400 (0%)  loss NaN/caption inf/token");
-    }
 
     #[test]
     fn numbers_have_four_digits() {

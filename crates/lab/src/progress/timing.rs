@@ -27,8 +27,8 @@ impl Pace {
 
 /// How fast it goes, over the last steps: the first ones are slow, and a machine's load changes.
 #[derive(Debug)]
-pub(super) struct Speed {
-    /// Time, steps and captions after each of the last reports, oldest first.
+pub struct Speed {
+    /// Time, steps and items after each of the last reports, oldest first.
     samples: VecDeque<(Duration, u64, u64)>,
 }
 
@@ -36,30 +36,34 @@ impl Speed {
     /// Reports that are looked back on.
     const SAMPLES: usize = 100;
 
-    pub(super) fn starting_at(done: u64) -> Self {
+    /// A speed that is not known yet, of something that has made so many steps.
+    pub fn starting_at(done: u64) -> Self {
         Speed { samples: [(Duration::ZERO, done, 0)].into() }
     }
 
-    pub(super) fn add(&mut self, now: Duration, step: u64, captions: u64) {
+    /// Notes the time after a step, and how many items, such as sequences, it has worked off.
+    pub fn add(&mut self, now: Duration, step: u64, items: u64) {
         let before = self.samples.back().map_or(0, |sample| sample.2);
-        self.samples.push_back((now, step, before + captions));
+        self.samples.push_back((now, step, before + items));
         if self.samples.len() > Self::SAMPLES {
             self.samples.pop_front();
         }
     }
 
-    /// Seconds, steps and captions between the oldest and the newest sample.
+    /// Seconds, steps and items between the oldest and the newest sample.
     fn span(&self) -> Option<(f64, u64, u64)> {
         let (first, last) = (self.samples.front()?, self.samples.back()?);
         let seconds = last.0.saturating_sub(first.0).as_secs_f64();
         (seconds > 0.0).then(|| (seconds, last.1.saturating_sub(first.1), last.2 - first.2))
     }
 
-    pub(super) fn captions_per_second(&self) -> Option<f64> {
-        self.span().map(|(seconds, _, captions)| captions as f64 / seconds)
+    /// Items a second, once it is known.
+    pub fn per_second(&self) -> Option<f64> {
+        self.span().map(|(seconds, _, items)| items as f64 / seconds)
     }
 
-    pub(super) fn remaining(&self, steps: u64) -> Option<Duration> {
+    /// How long it is to so many steps, once it is known.
+    pub fn remaining(&self, steps: u64) -> Option<Duration> {
         let (seconds, made, _) = self.span().filter(|(_, made, _)| *made > 0)?;
         let left = steps.saturating_sub(self.samples.back()?.1);
         Duration::try_from_secs_f64(seconds / made as f64 * left as f64).ok()
@@ -84,14 +88,14 @@ mod tests {
     #[test]
     fn the_speed_is_that_of_the_last_steps_since_the_start_or_the_resumption() {
         let mut speed = Speed::starting_at(1000);
-        assert_eq!((speed.captions_per_second(), speed.remaining(2000)), (None, None));
+        assert_eq!((speed.per_second(), speed.remaining(2000)), (None, None));
         speed.add(Duration::from_secs(2), 1001, 64);
-        assert_eq!(speed.captions_per_second(), Some(32.0));
+        assert_eq!(speed.per_second(), Some(32.0));
         assert_eq!(speed.remaining(1011), Some(Duration::from_secs(20)));
         for step in 1..=200 {
             speed.add(Duration::from_secs(2) + Duration::from_millis(step * 100), 1001 + step, 64);
         }
-        assert_eq!(speed.captions_per_second(), Some(640.0));
+        assert_eq!(speed.per_second(), Some(640.0));
         assert_eq!(speed.remaining(1301), Some(Duration::from_secs(10)));
         assert_eq!(speed.remaining(1000), Some(Duration::ZERO));
     }

@@ -11,14 +11,16 @@
 //!
 //! 1. [`page`]: the skeleton of a page: sections, figures, what can be opened.
 //! 2. [`chart`]: figures as SVG.
-//! 3. [`table`]: a table in three languages.
+//! 3. [`table`]: a table in four languages.
 //! 4. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
 //! 5. [`number`]: numbers as people read them.
 //! 6. [`escape`]: names of users as text, wherever they stand.
-//! 7. [`comparison`]: what goes on the page of a comparison.
+//! 7. [`data_uri`](mod@data_uri): pictures within a page.
+//! 8. [`comparison`]: what goes on the page of a comparison.
 
 pub mod chart;
 pub mod comparison;
+pub mod data_uri;
 pub mod escape;
 pub mod number;
 pub mod page;

@@ -18,6 +18,8 @@ pub struct Page {
     pub sections: Vec<Section>,
     /// What stands at its end.
     pub foot: Markup,
+    /// Rules of style for what no other page has; the colours and sizes of all pages are at hand.
+    pub style: &'static str,
 }
 
 /// A section of a page.
@@ -54,7 +56,7 @@ impl Page {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (self.title) }
-                    style { (PreEscaped(include_str!("style.css"))) (PreEscaped(chart::STYLE)) }
+                    style { (PreEscaped(include_str!("style.css"))) (PreEscaped(chart::STYLE)) (PreEscaped(self.style)) }
                 }
                 body {
                     header {

@@ -1,4 +1,4 @@
-//! One table in three languages: HTML, LaTeX with `booktabs`, and Markdown.
+//! One table in four languages: HTML, LaTeX with `booktabs`, Markdown, and the plain text of a terminal.
 
 use maud::{Markup, html};
 
@@ -121,6 +121,34 @@ impl Table {
         }
     }
 
+    /// A table of plain text, in which stars stand around what is set off.
+    pub fn text(&self) -> String {
+        let plain = |text: &str| text.to_string();
+        let mut rows = vec![self.columns.iter().map(|column| column.title.clone()).collect::<Vec<_>>()];
+        for group in &self.groups {
+            for (place, entries) in group.rows.iter().enumerate() {
+                let name =
+                    group.name.as_ref().map(|name| if place == 0 { name.clone() } else { String::new() });
+                let entries = entries.iter().map(|entry| entry.line(plain, ["*", "*"]));
+                rows.push(name.into_iter().chain(entries).collect());
+            }
+        }
+        let width = |place: usize| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let mut text = format!("{}.\n\n", self.title);
+        for row in &rows {
+            let entries = row.iter().zip(&self.columns).zip(&widths).map(|((entry, column), width)| {
+                if column.numbers { format!("{entry:>width$}") } else { format!("{entry:<width$}") }
+            });
+            text += entries.collect::<Vec<_>>().join("   ").trim_end();
+            text += "\n";
+        }
+        for note in &self.notes {
+            text += &format!("\n{}\n", wrapped(note));
+        }
+        text
+    }
+
     /// A `table` of LaTeX, for which the document loads `booktabs`.
     pub fn latex(&self) -> String {
         let places: String =
@@ -170,6 +198,26 @@ impl Table {
         }
         text
     }
+}
+
+/// How wide a line of notes is in plain text.
+const WIDTH: usize = 100;
+
+/// Sentences in lines of a terminal, broken at plain spaces.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a line from the start");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(word.into());
+        } else {
+            *line += " ";
+            *line += word;
+        }
+    }
+    lines.join("\n")
 }
 
 fn guard(text: &str) -> String {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use caption::diagnosis::Observed;
 use caption::evaluate::{best, decode_pictures, losses, losses_of_exchanged, score_scenes};
 use caption::metrics::Scores;
+use caption::training::check_words;
 use clap::Args;
 
 use crate::Outcome;
@@ -38,6 +39,7 @@ impl Evaluate {
         let loaded = self.data.load()?;
         let (split, scenes) = loaded.part(self.split)?;
         check_input(&model, split)?;
+        check_words(&model.vocabulary, &loaded.data.vocabulary)?;
         let vocabulary = &model.vocabulary;
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
         let (per_caption, per_token) = losses(engine, params, captioner, split, AT_ONCE)?;

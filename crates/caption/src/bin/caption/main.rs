@@ -3,10 +3,12 @@
 //! Exit code 0 when all went well, 1 for a failure with one message on standard error, 2 for usage.
 
 mod check;
+mod choices;
 mod decoding;
 mod describe;
 mod evaluate;
 mod overfit;
+mod report;
 mod runs;
 mod score;
 mod serve;
@@ -35,6 +37,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Describe pictures.
     Describe(describe::Describe),
+    /// Write what a run has shown, or two runs, as one page that opens from disk.
+    Report(report::Report),
     /// Describe pictures on a local page, and to programs beside it.
     Serve(serve::Serve),
     /// Score captions of any origin, from JSON files, against references.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Report(report) => report.run(),
         Command::Serve(serve) => serve.run(),
         Command::Score(score) => score.run(),
         Command::Overfit(overfit) => overfit.run(),

@@ -6,14 +6,15 @@ use caption::data::cs231n::Cs231n;
 use caption::data::scenes::{Scene, Scenes};
 use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
-use caption::training::Model;
+use caption::training::{Model, SavedState};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use lab::checkpoint::{self, Checkpoint};
 use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
 use serde::{Deserialize, Serialize};
 
-/// The best model of a run, by BLEU-4 on the validation split.
+/// The best model of a run, by the metric of its recipe on the validation split.
 pub const BEST: &str = "best.json";
 
 /// Where pictures and captions come from.
@@ -90,34 +91,49 @@ impl Loaded {
     }
 }
 
-/// Loads the model of a run: its best, else its newest checkpoint; or that of a checkpoint's JSON file.
+/// The name after a run's folder that asks for its newest checkpoint.
+const LAST: &str = "last";
+
+/// Loads the model of a run: its best, else its newest checkpoint; that one of `RUN/last` in any case; or that of a
+/// checkpoint's JSON file.
 pub fn load_model(run: &Path) -> Result<Model, Error> {
-    let best = run.join(BEST);
-    if run.is_file() {
-        Model::load(run)
-    } else if best.is_file() {
-        Model::load(&best)
-    } else {
-        match checkpoints_of(run).latest()? {
-            Some(latest) => Model::from_checkpoint(&latest.checkpoint),
-            None => {
-                let problem = "there is neither a checkpoint nor a run with one";
-                Err(FileError::new(
-                    run,
-                    problem,
-                    "give the folder of `caption train --out`, or a model's JSON file",
-                )
-                .into())
-            }
+    Model::from_checkpoint(&load_checkpoint(run)?)
+}
+
+/// The checkpoint that [`load_model`] takes the model from.
+pub fn load_checkpoint(run: &Path) -> Result<Checkpoint<SavedState>, Error> {
+    match find_checkpoint(run)? {
+        Some(checkpoint) => Ok(checkpoint),
+        None => {
+            let problem = "there is neither a checkpoint nor a run with one";
+            let advice = "give the folder of `caption train --out`, or a model's JSON file";
+            Err(FileError::new(run, problem, advice).into())
         }
     }
 }
 
-/// The error of a model that was trained on another kind of pictures than it is given.
+/// The same; none where there is no model yet.
+pub fn find_checkpoint(run: &Path) -> Result<Option<Checkpoint<SavedState>>, Error> {
+    let (run, last) = match run.parent() {
+        Some(folder) if run.ends_with(LAST) && !run.exists() => (folder, true),
+        _ => (run, false),
+    };
+    let best = run.join(BEST);
+    if run.is_file() {
+        Ok(Some(checkpoint::load(run)?))
+    } else if best.is_file() && !last {
+        Ok(Some(checkpoint::load(&best)?))
+    } else {
+        Ok(checkpoints_of(run).latest()?.map(|latest| latest.checkpoint))
+    }
+}
+
+/// The error of a model that was trained on another kind of pictures than it is given, or on shorter captions than it can
+/// take.
 pub fn check_input(model: &Model, split: &Split) -> Result<(), Error> {
     let (expected, found) = (model.settings.input, caption::model::Input::of(split));
     if expected == found {
-        return Ok(());
+        return model.settings.check_lengths(&split.captions);
     }
     Err(Error::Mismatch(format!(
         "the model sees {expected}, but the data holds {found}; give the data it was trained on"

@@ -1,5 +1,6 @@
 //! `caption train`: a run with metrics, checkpoints and sample captions, which can be interrupted.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,17 +8,18 @@ use caption::diagnosis::Observed;
 use caption::error::Error;
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::Scores;
-use caption::model::{Caption, Decoding, Input, ModelSettings};
-use caption::training::{Draw, Recipe, SavedState, Schedule, Training};
+use caption::model::{Caption, Decoding, ModelSettings};
+use caption::progress::Progress;
+use caption::training::{Recipe, SavedState, Training, Validation, check_words};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
-use lab::progress::Progress;
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::runs::{BEST, DataChoice, Loaded, cell_names};
+use crate::choices::{LearningChoice, ModelChoice};
+use crate::runs::{BEST, DataChoice, Loaded};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
@@ -33,33 +35,13 @@ pub struct Train {
     /// The folder for metrics, checkpoints and the best model.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// The recurrent cell, such as rnn, lstm or gru.
-    #[arg(long, value_parser = cell_names(), default_value = "rnn")]
-    cell: String,
-    /// Width of the hidden state.
-    #[arg(long, default_value_t = 512)]
-    hidden: usize,
-    /// Width of a word's vector.
-    #[arg(long, default_value_t = 256)]
-    embedding: usize,
-    /// Show the picture to the cell at every step, not only as its first state.
-    #[arg(long)]
-    picture_at_every_step: bool,
-    /// Passes over the captions.
-    #[arg(long, default_value_t = 10)]
-    epochs: u64,
-    /// Captions in a step.
-    #[arg(long, default_value_t = 50)]
-    batch: usize,
-    /// Adam's learning rate at the start; it goes down along a cosine.
-    #[arg(long, default_value_t = 1e-3)]
-    learning_rate: f64,
-    /// The largest norm of all gradients together.
-    #[arg(long, default_value_t = 5.0)]
-    clip: f64,
-    /// Decides the first weights and the order of the captions.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Save a checkpoint after every so many steps, beside those after each epoch.
+    #[arg(long, value_name = "STEPS")]
+    checkpoint_every: Option<NonZeroU64>,
+    #[command(flatten)]
+    model: ModelChoice,
+    #[command(flatten)]
+    learning: LearningChoice,
 }
 
 /// What a run's folder says of it; another run is not mixed into it.
@@ -92,6 +74,8 @@ struct EpochMetrics {
     val_loss_per_token_of_exchanged: Option<f64>,
     #[serde(flatten)]
     val: Scores,
+    /// What is said of the first pictures.
+    samples: Vec<String>,
 }
 
 impl Train {
@@ -99,7 +83,7 @@ impl Train {
     pub fn run(&self) -> Outcome {
         let loaded = self.data.load()?;
         let train = &loaded.data.train;
-        let config = self.config(&loaded);
+        let config = self.config(&loaded)?;
         let mut run = RunDir::open(&self.out, &config)?;
         let checkpoints = run.checkpoints();
         let mut training = match checkpoints.latest::<SavedState>()? {
@@ -114,15 +98,13 @@ impl Train {
                     .iter()
                     .for_each(|error| eprintln!("caption: a damaged checkpoint is passed over: {error}"));
                 let training = Training::resumed(&checkpoint)?;
-                if training.vocabulary != loaded.data.vocabulary {
-                    let problem = "the vocabulary of the data is not that of the checkpoint; give the data it was trained on";
-                    return Err(Error::Mismatch(problem.into()));
-                }
-                run.rewind(step)?;
+                check_words(&training.vocabulary, &loaded.data.vocabulary)?;
                 println!("going on from step {step}");
                 training
             }
         };
+        // Steps after the checkpoint, or all where a stop came before the first, are taken and recorded again.
+        run.rewind(training.step)?;
         println!(
             "model: {} weights, a step works in at most {:.1} MB; best model and checkpoints in {}",
             training.params.weight_count(),
@@ -131,7 +113,7 @@ impl Train {
         );
 
         let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
-        while training.step < training.recipe.steps {
+        while !training.is_over() {
             let learning_rate = training.learning_rate();
             let losses = training.take_step(train)?;
             progress.report(&training.progress(&losses));
@@ -143,43 +125,38 @@ impl Train {
                 gradient_norm: losses.gradient_norm,
                 learning_rate,
             })?;
-            if training.step.is_multiple_of(training.steps_per_epoch())
-                || training.step == training.recipe.steps
-            {
-                let best = self.look(&mut training, &loaded, &mut run, &mut progress)?;
+            let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
+                || training.step == training.recipe.steps;
+            let best = epoch_ends && self.look(&mut training, &loaded, &mut run, &mut progress)?;
+            if best {
                 let (tensors, state) = training.saved();
-                if best {
-                    checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
-                }
+                checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
+            }
+            if epoch_ends
+                || self.checkpoint_every.is_some_and(|every| training.step.is_multiple_of(every.get()))
+            {
+                let (tensors, state) = training.saved();
                 run.sync()?;
+                run.write_csv()?;
                 checkpoints.save(training.step, &tensors, &state)?;
             }
         }
         progress.finish();
+        if training.step < training.recipe.steps {
+            let Recipe { metric, .. } = training.recipe;
+            println!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
+        }
         println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
         Ok(ExitCode::SUCCESS)
     }
 
-    fn config(&self, loaded: &Loaded) -> Config {
-        let captions = loaded.data.train.captions.len();
-        let model = ModelSettings {
-            input: Input::of(&loaded.data.train),
-            cell: self.cell.clone(),
-            embedding: self.embedding,
-            hidden: self.hidden,
-            vocabulary: loaded.data.vocabulary.len(),
-            picture_at_every_step: self.picture_at_every_step,
-        };
-        let recipe = Recipe {
-            steps: self.epochs * captions.div_ceil(self.batch.max(1)) as u64,
-            batch: self.batch,
-            learning_rate: self.learning_rate,
-            schedule: Schedule::Cosine,
-            clip: Some(self.clip),
-            seed: self.seed,
-            draw: Draw::Epochs,
-        };
-        Config { data: self.data.clone(), model, recipe }
+    fn config(&self, loaded: &Loaded) -> Result<Config, Error> {
+        let model = self.model.settings(&loaded.data)?;
+        let recipe = self.learning.recipe(loaded.data.train.captions.len())?;
+        // Before there is a folder.
+        model.check(&model.named_cell()?)?;
+        recipe.check()?;
+        Ok(Config { data: self.data.clone(), model, recipe })
     }
 
     /// Judges the model on the validation split, shows and records it; whether it is the best so far.
@@ -220,9 +197,10 @@ impl Train {
         for finding in observed.diagnose() {
             progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
         }
-        for (name, caption) in val.names.iter().zip(&captions).take(SHOWN) {
-            progress.println(&format!("  {name}: {}", caption.join(" ")));
-        }
+        let shown = val.names.iter().zip(&captions).take(SHOWN);
+        let samples: Vec<String> =
+            shown.map(|(name, caption)| format!("{name}: {}", caption.join(" "))).collect();
+        progress.pin(&samples);
         run.append(&EpochMetrics {
             step: training.step,
             epoch: training.epoch(),
@@ -231,7 +209,9 @@ impl Train {
             val_perplexity: per_token.exp(),
             val_loss_per_token_of_exchanged: loss_of_exchanged,
             val: scores,
+            samples,
         })?;
-        Ok(training.note_score(scores.bleu[3]))
+        let validation = Validation { loss: per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d };
+        Ok(training.note(&validation))
     }
 }

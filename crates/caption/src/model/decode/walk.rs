@@ -7,7 +7,7 @@
 
 use nn::{Cell, Params, zero_state};
 use tape::tensor::Slice;
-use tape::{Bundle, Engine, RunError, Tape, Tensor, Var, Vars};
+use tape::{Engine, RunError, Tape, Tensor, Var};
 
 use super::Captioner;
 
@@ -29,7 +29,7 @@ pub(super) struct Walk<'m, C> {
     params: &'m Params,
     /// How many pictures there are.
     pub pictures: usize,
-    /// The parts of the cell's state, a row for each row of the last step.
+    /// The parts of the decoder's state, a row for each row of the last step.
     state: Vec<Tensor>,
     /// What every step is shown of the pictures, where it is: (pictures, W).
     seen: Option<Tensor>,
@@ -49,9 +49,9 @@ impl<'m, C: Cell> Walk<'m, C> {
         given: &[f32],
     ) -> Result<Walk<'m, C>, RunError> {
         let tape = params.tape();
-        let features = model.vision.look(&tape, pictures, given);
-        let state = flat(&model.cell.start(model.project.apply(features)));
-        let wanted: Vec<Var<'_>> = state.iter().copied().chain(model.seen(features)).collect();
+        let seen = model.vision.see(&tape, pictures, given);
+        let state = model.decoder.start(model.decoder.begin(&model.project, seen));
+        let wanted: Vec<Var<'_>> = state.iter().copied().chain(model.shown(seen)).collect();
         let run = engine.run(&wanted)?;
         let parts = (0..state.len()).map(|part| run.tensor(part)).collect();
         let seen = model.look.map(|_| run.tensor(state.len()));
@@ -79,13 +79,10 @@ impl<'m, C: Cell> Walk<'m, C> {
             let pictures = tape.input(column(|row| number(row.picture)));
             input = input + tape.input(seen.clone()).gather(pictures);
         }
-        // Any state of the cell says how its parts are put together.
-        let hidden = self.params[self.model.project.b].shape().len();
-        let form = self.model.cell.start(zero_state(&tape, count, hidden));
-        let state = form.rebuild(&mut parts.iter().copied());
-        let (state, output) = self.model.cell.step(state, input);
-        let next = self.model.scores.affine.apply(output).log_softmax();
-        let wanted: Vec<Var<'_>> = std::iter::once(next).chain(flat(&state)).collect();
+        let begun = self.params[self.model.project.b].shape().len();
+        let (state, output) = self.model.decoder.step(&parts, input, zero_state(&tape, count, begun));
+        let next = self.model.scores.apply(output).log_softmax();
+        let wanted: Vec<Var<'_>> = std::iter::once(next).chain(state).collect();
         let run = self.engine.run(&wanted)?;
         self.state = (1..wanted.len()).map(|part| run.tensor(part)).collect();
 
@@ -114,10 +111,4 @@ impl<'m, C: Cell> Walk<'m, C> {
 
 fn number(row: usize) -> i32 {
     i32::try_from(row).expect("fewer than 2^31 sentences at once")
-}
-
-fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
 }

@@ -22,9 +22,8 @@ use super::number::{digits, fixed, spread};
 use super::page::Page;
 use super::statistics::{deviation, mean};
 use super::table::Table;
-use crate::compare::{Experiment, Outcome, Purpose, Record, TaskFacts};
+use crate::compare::{self, Experiment, Outcome, Purpose, Record, TaskFacts};
 use crate::files::FileError;
-use crate::run_dir;
 use crate::tasks::Measure;
 
 /// The raw results of a comparison, which may be running.
@@ -84,16 +83,8 @@ impl Comparison {
 
     /// The results in a comparison's folder.
     pub fn read(folder: &Path) -> Result<Comparison, FileError> {
-        let experiment = run_dir::read_config(folder)?;
-        let lines = run_dir::read_metrics(folder)?.into_iter().enumerate();
-        let record = |(number, line)| {
-            serde_json::from_value(line).map_err(|error| {
-                let problem =
-                    format!("line {} of its metrics is no training of a comparison: {error}", number + 1);
-                FileError::new(folder, problem, "give the folder of a comparison")
-            })
-        };
-        Ok(Comparison::new(experiment, lines.map(record).collect::<Result<_, _>>()?))
+        let (experiment, records) = compare::read(folder)?;
+        Ok(Comparison::new(experiment, records))
     }
 
     /// How a cell stands on a task, both by their places in the experiment.
@@ -135,12 +126,18 @@ impl Comparison {
             lead: summary::lead(self),
             sections: sections.into(),
             foot: html! { "Written by unspool from " code { "config.json" } " and " code { "metrics.jsonl" } "." },
+            style: "",
         }
     }
 
     /// The tables of results, scores first.
     pub fn tables(&self) -> [Table; 2] {
         [results::scores(self), results::costs(self)]
+    }
+
+    /// The tables of results for a terminal.
+    pub fn text(&self) -> String {
+        self.tables().map(|table| table.text()).join("\n")
     }
 
     /// The tables of results for a LaTeX document.

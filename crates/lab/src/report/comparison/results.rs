@@ -61,7 +61,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         );
     } else {
         notes.push(format!(
-            "Mean ± standard deviation over {}. Of accuracies more is better, of errors and bits less. Bold: \
+            "Mean ± standard deviation over {}. Of accuracies more is better, of errors and bits less. Bold, in plain text between stars: \
              significantly better than every other cell on the task, by Welch's t-test with Holm's correction over all pairs \
              of cells, p < 0.05.",
             some(seeds, "seed")

@@ -1,0 +1,134 @@
+//! `caption report`: what a run has shown as one page, alone or beside another run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use caption::data::picture::load_picture;
+use caption::data::{Pictures, Split};
+use caption::error::Error;
+use caption::model::{Beam, Decoding, Method};
+use caption::report::{Described, Picture, Report as Page, Run};
+use caption::training::Model;
+use clap::Args;
+use lab::files::write_atomically;
+use lab::run_dir::read_config;
+
+use crate::Outcome;
+use crate::decoding::DecodingChoice;
+use crate::runs::{DataChoice, Loaded, Part, check_input, find_checkpoint};
+
+/// The side of pictures from files, in pixels.
+const SIDE: u32 = 256;
+
+/// Write what a run has shown, or two runs side by side, as one page.
+#[derive(Args)]
+pub struct Report {
+    /// The folder of a run.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The folder of a run that it is compared with.
+    #[arg(value_name = "OTHER")]
+    other: Option<PathBuf>,
+    /// The data to describe; without it, what the run was trained on.
+    #[command(flatten)]
+    data: DataChoice,
+    /// The part of the data.
+    #[arg(long, value_enum, default_value_t = Part::Val)]
+    split: Part,
+    /// A folder with the picture files, for data that holds features only.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Where the page goes [default: report.html in the folder of the run].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    decoding: DecodingChoice,
+}
+
+impl Report {
+    /// Describes the split anew and writes the page.
+    pub fn run(&self) -> Outcome {
+        let decoding = self.decoding()?;
+        let mut runs = Vec::new();
+        let mut seen: Option<(DataChoice, Loaded)> = None;
+        for folder in [Some(&self.run), self.other.as_ref()].into_iter().flatten() {
+            let mut run = Run::read(folder)?;
+            // Without data there is no picture to show; the curves are worth a page all the same.
+            if let Some(checkpoint) = find_checkpoint(folder)? {
+                let choice = match &self.data.data {
+                    Some(_) => self.data.clone(),
+                    None => read_config(folder)?,
+                };
+                if seen.as_ref().is_none_or(|(known, _)| *known != choice) {
+                    let loaded = choice.load()?;
+                    seen = Some((choice, loaded));
+                }
+                if let Some((_, loaded)) = &seen {
+                    let model = Model::from_checkpoint(&checkpoint)?;
+                    let described = self.described(model, loaded, &decoding)?;
+                    run.described = Some(Described { step: Some(checkpoint.state.step), ..described });
+                }
+            }
+            runs.push(run);
+        }
+        let mut page = Page::new(runs);
+        if let Some((_, loaded)) = &seen {
+            let (split, _) = loaded.part(self.split)?;
+            for picture in page.wanted() {
+                if let Some(file) = self.picture(split, picture)? {
+                    page.pictures.insert(picture, file);
+                }
+            }
+        }
+        let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
+        let html = page.page().html();
+        write_atomically(&out, html.as_bytes())?;
+        println!("{}: {:.1} MB; it opens in any browser", out.display(), 1e-6 * html.len() as f64);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// As chosen; without any choice a beam, of which the page shows all.
+    fn decoding(&self) -> Result<Decoding, Error> {
+        let chosen = self.decoding.decoding()?;
+        let method = match chosen.method {
+            Method::Greedy => Method::Beam(Beam::default()),
+            other => other,
+        };
+        Ok(Decoding { method, ..chosen })
+    }
+
+    fn described(&self, mut model: Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
+        let (split, _) = loaded.part(self.split)?;
+        check_input(&model, split)?;
+        let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
+        let parts = (&mut model.engine, &model.params, &model.captioner);
+        let described = Described::of(parts, &model.vocabulary, split, decoding, &training)?;
+        let part = match self.split {
+            Part::Val => "validation",
+            Part::Test => "test",
+        };
+        Ok(Described { pictures: format!("{} {part} pictures", described.items.len()), ..described })
+    }
+
+    /// A picture of the data as a file, or the file of its name.
+    fn picture(&self, split: &Split, picture: usize) -> Result<Option<Picture>, Error> {
+        if let Pictures::Pixels { height, width, data } = &split.pictures {
+            let size = height * width * 3;
+            let pixels = &data[picture * size..][..size];
+            return Ok(Some(Picture::png(pixels, *height, *width)?));
+        }
+        let Some(folder) = &self.pictures else { return Ok(None) };
+        // The name may have folders of its own, which are others' here.
+        let name = &split.names[picture];
+        let last = Path::new(name).file_name().map(Path::new);
+        let path = [Some(Path::new(name)), last].into_iter().flatten().map(|name| folder.join(name));
+        let Some(path) = path.into_iter().find(|path| path.is_file()) else { return Ok(None) };
+        match load_picture(&path, SIDE, SIDE) {
+            Ok(pixels) => Ok(Some(Picture::jpeg(&pixels, SIDE as usize, SIDE as usize)?)),
+            Err(error) => {
+                eprintln!("caption: a picture is left out: {error}");
+                Ok(None)
+            }
+        }
+    }
+}

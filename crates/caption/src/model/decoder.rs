@@ -1,0 +1,163 @@
+//! What carries the sentence so far: a recurrent cell, one with attention, or a transformer.
+//!
+//! Each is a [`Cell`], so that words are decoded one at a time by the same code. In training the first two go through time
+//! by a scan; a transformer computes all steps at once.
+
+use nn::{
+    AdditiveAttention, Affine, Attentive, Cell, DecoderSettings, Memory, NormPlace, Params,
+    PositionalEncoding, Sequence, TransformerDecoder, VariationalDropout, output_width, unroll, unroll_from,
+};
+use tape::{Bundle, Var, Vars};
+
+use super::vision::Seen;
+use super::{Architecture, ModelSettings, Vision};
+
+/// A decoder of captions around a cell, or without one.
+#[derive(Debug)]
+pub enum Decoder<C> {
+    /// A cell that starts from the picture.
+    Recurrent(VariationalDropout<C>),
+    /// A cell that starts from the picture and looks at its places at every step.
+    Attention(Attentive<VariationalDropout<C>, AdditiveAttention>),
+    /// A transformer that looks at the places of the picture.
+    Transformer(Box<TransformerDecoder>),
+}
+
+/// What a decoder gets of pictures, ready for its first step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun<'t> {
+    /// The first hidden state (N, H); none in a transformer.
+    h0: Option<Var<'t>>,
+    /// The places of the picture (N, L, M); none for a cell without attention.
+    places: Option<Var<'t>>,
+}
+
+impl<C: Cell> Decoder<C> {
+    /// Declares the decoder, with a cell that `cell` declares where it has one.
+    pub(super) fn new(
+        params: &mut Params,
+        settings: &ModelSettings,
+        cell: impl FnOnce(&mut Params) -> C,
+    ) -> Decoder<C> {
+        let ModelSettings { input, embedding, hidden, dropout, .. } = *settings;
+        match settings.architecture {
+            Architecture::Recurrent => {
+                Decoder::Recurrent(VariationalDropout::new(cell(params), dropout.inputs, dropout.state))
+            }
+            Architecture::Attention { width } => {
+                let places = Vision::grid_width(input);
+                let attention = AdditiveAttention::new(params.scope("attention"), hidden, places, width);
+                let cell = VariationalDropout::new(cell(params), dropout.inputs, dropout.state);
+                Decoder::Attention(Attentive::new(cell, attention))
+            }
+            Architecture::Transformer { layers, heads, positions, norm_first } => {
+                let positions =
+                    PositionalEncoding::sinusoidal(params.scope("positions"), positions, embedding);
+                let norm = if norm_first { NormPlace::Before } else { NormPlace::After };
+                let settings = DecoderSettings {
+                    width: embedding,
+                    memory: embedding,
+                    heads,
+                    hidden,
+                    layers,
+                    dropout: dropout.inputs,
+                    norm,
+                };
+                Decoder::Transformer(Box::new(TransformerDecoder::new(
+                    params.scope("decoder"),
+                    positions,
+                    &settings,
+                )))
+            }
+        }
+    }
+
+    /// How wide what comes out is.
+    pub(super) fn outputs(&self, params: &Params, settings: &ModelSettings) -> usize {
+        let (words, hidden) = (settings.embedding, settings.hidden);
+        match self {
+            Decoder::Recurrent(cell) => output_width(params, cell, words, hidden),
+            Decoder::Attention(cell) => output_width(params, cell, words, hidden),
+            Decoder::Transformer(_) => words,
+        }
+    }
+
+    /// What it gets of pictures.
+    pub(super) fn begin<'t>(&self, project: &Affine, seen: Seen<'t>) -> Begun<'t> {
+        let h0 = || Some(project.apply(seen.features()));
+        match self {
+            Decoder::Recurrent(_) => Begun { h0: h0(), places: None },
+            Decoder::Attention(_) => Begun { h0: h0(), places: Some(seen.places()) },
+            Decoder::Transformer(_) => Begun { h0: None, places: Some(project.apply(seen.places())) },
+        }
+    }
+
+    /// The outputs (R, O) of whole captions, and the weights with which each step looked at the L places: packed, (R, L).
+    /// Of a transformer they are those of the last layer, the mean over its heads.
+    pub(super) fn run<'t>(
+        &self,
+        begun: Begun<'t>,
+        inputs: &Sequence<'t>,
+        with_weights: bool,
+    ) -> (Sequence<'t>, Option<Sequence<'t>>) {
+        match self {
+            Decoder::Recurrent(cell) => (unroll(cell, inputs, begun.h0()).0, None),
+            Decoder::Attention(cell) => {
+                let state = cell.start_over(begun.h0(), begun.memory());
+                if with_weights {
+                    let (outputs, weights) = cell.unroll_with_weights(inputs, &state);
+                    (outputs, Some(weights))
+                } else {
+                    (unroll_from(cell, inputs, state).0, None)
+                }
+            }
+            Decoder::Transformer(decoder) => {
+                let (outputs, weights) = decoder.look(inputs, begun.memory());
+                let last = weights.last().filter(|_| with_weights);
+                let mean = |all: &Var<'t>| Sequence::pack(all.mean_along(&[1]), &inputs.layout.tight());
+                (outputs, last.map(mean).map(|mean| Sequence::new(mean.rows, &inputs.layout)))
+            }
+        }
+    }
+
+    /// The parts of the state before the first step, a row for each picture.
+    pub(super) fn start<'t>(&self, begun: Begun<'t>) -> Vars<'t> {
+        match self {
+            Decoder::Recurrent(cell) => flat(&cell.start(begun.h0())),
+            Decoder::Attention(cell) => flat(&cell.start_over(begun.h0(), begun.memory())),
+            Decoder::Transformer(decoder) => flat(&decoder.start_over(begun.memory())),
+        }
+    }
+
+    /// One step: from the parts of a state and inputs (n, W) the next parts and outputs (n, O). `any` is what a state could
+    /// be begun from: it tells how the parts belong together.
+    pub(super) fn step<'t>(&self, state: &[Var<'t>], x: Var<'t>, any: Var<'t>) -> (Vars<'t>, Var<'t>) {
+        match self {
+            Decoder::Recurrent(cell) => step(cell, state, x, any),
+            Decoder::Attention(cell) => step(cell, state, x, any),
+            Decoder::Transformer(decoder) => step(&**decoder, state, x, any),
+        }
+    }
+}
+
+impl<'t> Begun<'t> {
+    fn h0(self) -> Var<'t> {
+        self.h0.expect("a cell starts from a hidden state")
+    }
+
+    fn memory(self) -> Memory<'t> {
+        Memory::new(self.places.expect("what looks at pictures is given places"))
+    }
+}
+
+fn step<'t, C: Cell>(cell: &C, state: &[Var<'t>], x: Var<'t>, any: Var<'t>) -> (Vars<'t>, Var<'t>) {
+    let form = cell.start(any);
+    let (state, output) = cell.step(form.rebuild(&mut state.iter().copied()), x);
+    (flat(&state), output)
+}
+
+fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
+    let mut parts = Vars::new();
+    state.flatten(&mut parts);
+    parts
+}

@@ -1,0 +1,143 @@
+//! What a model says of the pictures of a split, and how good that is.
+
+use nn::Cell;
+use tape::Engine;
+
+use super::attention::Attention;
+use crate::data::{END, Split, Vocabulary};
+use crate::diagnosis::{Finding, Observed};
+use crate::error::Error;
+use crate::evaluate::{best, decode_pictures, losses, losses_of_exchanged};
+use crate::metrics::{ItemScores, Scores};
+use crate::model::{Caption, Captioner, Decoding};
+
+/// Captions whose loss is computed at once.
+const AT_ONCE: usize = 200;
+
+/// What a model says of a split.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Which pictures, in words: `validation pictures of …`.
+    pub pictures: String,
+    /// How captions were made, in words.
+    pub decoding: String,
+    /// The step that the model is from, where that is known.
+    pub step: Option<u64>,
+    /// Weights of the model.
+    pub weights: usize,
+    /// The loss summed over words, averaged over captions.
+    pub loss_per_caption: f64,
+    /// The loss averaged over words.
+    pub loss_per_token: f64,
+    /// The same with the features of other pictures.
+    pub loss_of_exchanged: Option<f64>,
+    /// Scores of the best captions.
+    pub scores: Scores,
+    /// What seems to be wrong.
+    pub findings: Vec<Finding>,
+    /// Each picture.
+    pub items: Vec<Item>,
+}
+
+/// A picture with what is said of it.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name in the data.
+    pub name: String,
+    /// What people say.
+    pub references: Vec<String>,
+    /// What the model says, the best first.
+    pub captions: Vec<Spoken>,
+    /// How good the best caption is.
+    pub scores: ItemScores,
+}
+
+/// A caption, word by word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spoken {
+    /// The words, each with its probability after those before it.
+    pub words: Vec<(String, f64)>,
+    /// The probability of the end; none where the caption was cut off.
+    pub end: Option<f64>,
+    /// The logarithm of the probability of all.
+    pub log_probability: f64,
+    /// Where the model looked for each word and the end, where it says so.
+    pub attention: Option<Attention>,
+}
+
+impl Spoken {
+    /// A caption in words. Models do not hand out yet where they looked: `attention` is for the caller to fill in.
+    pub fn new(caption: &Caption, vocabulary: &Vocabulary) -> Spoken {
+        let word = |(id, p): (&i32, &f64)| (vocabulary.word(*id).to_string(), *p);
+        Spoken {
+            words: caption.words.iter().zip(&caption.probabilities).map(word).collect(),
+            end: caption.ended.then(|| caption.probabilities.last().copied()).flatten(),
+            log_probability: caption.log_probability,
+            attention: None,
+        }
+    }
+
+    /// The words in a line.
+    pub fn text(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(|(word, _)| word.as_str()).collect();
+        words.join(" ")
+    }
+}
+
+impl Described {
+    /// Asks a model about every picture of a split; `training` are the captions that it has learned from, as words.
+    ///
+    /// # Errors
+    /// If the network cannot be evaluated.
+    ///
+    /// # Panics
+    /// If the settings do not pass [`Decoding::check`].
+    pub fn of<C: Cell>(
+        (engine, params, model): (&mut Engine, &nn::Params, &Captioner<C>),
+        vocabulary: &Vocabulary,
+        split: &Split,
+        decoding: &Decoding,
+        training: &[Vec<String>],
+    ) -> Result<Described, Error> {
+        let (loss_per_caption, loss_per_token) = losses(engine, params, model, split, AT_ONCE)?;
+        let exchanged = losses_of_exchanged(engine, params, model, split, AT_ONCE)?;
+        let loss_of_exchanged = exchanged.map(|(_, per_token)| per_token);
+        let all: Vec<usize> = (0..split.pictures.len()).collect();
+        let decoded = decode_pictures(engine, params, model, split, &all, decoding)?;
+        let said: Vec<Vec<String>> =
+            best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect();
+        let observed = Observed {
+            loss: Some(loss_per_token),
+            loss_of_exchanged,
+            ..Observed::of(&said, &split.references, best(&decoded))
+        };
+        let scores = ItemScores::of_each(&said, &split.references);
+        let item = |picture: usize| Item {
+            name: split.names[picture].clone(),
+            references: split.references[picture].iter().map(|words| words.join(" ")).collect(),
+            captions: decoded[picture].iter().map(|caption| Spoken::new(caption, vocabulary)).collect(),
+            scores: scores[picture],
+        };
+        debug_assert!(decoded.iter().flatten().all(|caption| !caption.words.contains(&END)));
+        Ok(Described {
+            pictures: format!("{} pictures", all.len()),
+            decoding: decoding.describe(),
+            step: None,
+            weights: params.weight_count(),
+            loss_per_caption,
+            loss_per_token,
+            loss_of_exchanged,
+            scores: Scores::of(&said, &split.references).beside(&said, training),
+            findings: observed.diagnose(),
+            items: all.into_iter().map(item).collect(),
+        })
+    }
+
+    /// The numbers of the pictures, those with the highest CIDEr-D first; of equal ones the first.
+    pub(super) fn ranking(&self) -> Vec<usize> {
+        let mut ranking: Vec<usize> = (0..self.items.len()).collect();
+        let score = |picture: &usize| self.items[*picture].scores.cider_d;
+        ranking.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        ranking
+    }
+}
