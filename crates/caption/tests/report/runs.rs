@@ -51,7 +51,7 @@ pub fn described(pictures: usize, shift: usize) -> Described {
         weights: 1_234_567,
         loss_per_caption: 31.4,
         loss_per_token: 2.71,
-        loss_of_exchanged: Some(3.14),
+        loss_of_exchanged: Some(3.25),
         scores: Scores::of(&said, &references),
         findings: Vec::new(),
         items: (0..pictures).map(item).collect(),
