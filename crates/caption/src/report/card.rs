@@ -1,4 +1,4 @@
-//! One picture of the gallery: what it shows, what people say, what the model says and how sure it is.
+//! One picture of the gallery: what it shows, what it should be told as, what the model says and how sure it is.
 
 use lab::report::data_uri::data_uri;
 use lab::report::number::fixed;
@@ -21,7 +21,7 @@ pub(super) fn card(
     html! {
         article.card {
             @if let Some(address) = &address {
-                img.pixels[is_small(report, picture)] src=(address) alt={ (item.name) ". A person says: " (truth) } {}
+                img.pixels[is_small(report, picture)] src=(address) alt={ (item.name) ". Reference: " (truth) } {}
             }
             div.told {
                 p.name { bdi { (item.name) } }
@@ -30,9 +30,9 @@ pub(super) fn card(
                     @if let Some(best) = item.captions.first() { (said(best)) }
                     p.score { "CIDEr-D " (fixed(item.scores.cider_d, 2)) " · BLEU-4 " (fixed(item.scores.bleu_4, 2)) " · ROUGE-L " (fixed(item.scores.rouge_l, 2)) }
                 }
-                p.truth { span { @if item.references.len() > 1 { "People:" } @else { "A person:" } } " " bdi { (truth) } }
+                p.truth { span { "Reference:" } " " bdi { (truth) } }
                 @if item.references.len() > 1 {
-                    details { summary { (item.references.len() - 1) " more by people" }
+                    details { summary { "References: " (item.references.len() - 1) " more" }
                         ul { @for reference in &item.references[1..] { li { bdi { (reference) } } } }
                     }
                 }

@@ -1,10 +1,10 @@
 //! What a model says of the pictures of a split, and how good that is.
 
-use nn::Cell;
+use nn::{Cell, Params};
 use tape::Engine;
 
 use super::attention::Attention;
-use crate::data::{END, Split, Vocabulary};
+use crate::data::{Split, Vocabulary};
 use crate::diagnosis::{Finding, Observed};
 use crate::error::Error;
 use crate::evaluate::{best, decode_pictures, losses, losses_of_exchanged};
@@ -44,7 +44,7 @@ pub struct Described {
 pub struct Item {
     /// Its name in the data.
     pub name: String,
-    /// What people say.
+    /// Its reference captions.
     pub references: Vec<String>,
     /// What the model says, the best first.
     pub captions: Vec<Spoken>,
@@ -93,7 +93,9 @@ impl Described {
     /// # Panics
     /// If the settings do not pass [`Decoding::check`].
     pub fn of<C: Cell>(
-        (engine, params, model): (&mut Engine, &nn::Params, &Captioner<C>),
+        engine: &mut Engine,
+        params: &Params,
+        model: &Captioner<C>,
         vocabulary: &Vocabulary,
         split: &Split,
         decoding: &Decoding,
@@ -118,7 +120,6 @@ impl Described {
             captions: decoded[picture].iter().map(|caption| Spoken::new(caption, vocabulary)).collect(),
             scores: scores[picture],
         };
-        debug_assert!(decoded.iter().flatten().all(|caption| !caption.words.contains(&END)));
         Ok(Described {
             pictures: format!("{} pictures", all.len()),
             decoding: decoding.describe(),

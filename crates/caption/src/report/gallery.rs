@@ -113,8 +113,9 @@ fn missing(report: &Report, shown: &[usize]) -> Option<&'static str> {
 /// Cards with what each run says, as far as both were asked about the same pictures.
 pub(super) fn cards(report: &Report, pictures: &[usize], place: &str) -> Markup {
     let names: Vec<String> = report.named().map(|(_, name, _)| name).collect();
+    let both = report.both();
     let of = |picture: usize| -> Vec<(Option<String>, &Item)> {
-        match report.both() {
+        match both {
             Some(both) => {
                 both.iter().zip(&names).map(|(run, name)| (Some(name.clone()), &run.items[picture])).collect()
             }

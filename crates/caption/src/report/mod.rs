@@ -98,9 +98,7 @@ impl Report {
     /// What both runs say, where they were asked about the same pictures.
     fn both(&self) -> Option<[&Described; 2]> {
         let (one, other) = (self.run().described.as_ref()?, self.other()?.described.as_ref()?);
-        let names = |described: &'_ Described| -> Vec<String> {
-            described.items.iter().map(|item| item.name.clone()).collect()
-        };
-        (names(one) == names(other)).then_some([one, other])
+        let alike = one.items.iter().map(|item| &item.name).eq(other.items.iter().map(|item| &item.name));
+        alike.then_some([one, other])
     }
 }

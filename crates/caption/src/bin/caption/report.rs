@@ -101,8 +101,9 @@ impl Report {
         let (split, _) = loaded.part(self.split)?;
         check_input(&model, split)?;
         let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
-        let parts = (&mut model.engine, &model.params, &model.captioner);
-        let described = Described::of(parts, &model.vocabulary, split, decoding, &training)?;
+        let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
+        let described =
+            Described::of(engine, params, captioner, &model.vocabulary, split, decoding, &training)?;
         let part = match self.split {
             Part::Val => "validation",
             Part::Test => "test",
