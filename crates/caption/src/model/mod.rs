@@ -95,6 +95,7 @@ impl<C: Cell> Captioner<C> {
         } else {
             Vision::new(params, settings.input)
         };
+        let first = params.len();
         let embed = Embedding::new(params.scope("embed"), words, width);
         let (seen, begun) = if transformer {
             (Vision::grid_width(settings.input), width)
@@ -112,6 +113,9 @@ impl<C: Cell> Captioner<C> {
         } else {
             WordScores::new(params, outputs, words)
         };
+        if transformer {
+            decoder::start_small(params, first, embed);
+        }
         Captioner {
             vision,
             project,
