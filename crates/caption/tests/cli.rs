@@ -350,3 +350,30 @@ fn options_that_contradict_one_another_get_one_message_and_leave_nothing() {
         assert!(!Path::new(&setting.run).exists(), "{options:?}");
     }
 }
+
+#[test]
+fn a_trained_model_is_fine_tuned_on_what_it_is_judged_by() {
+    let setting = Setting::new();
+    succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "2"])));
+    let fine = format!("{}-fine", setting.run);
+    let scst = [
+        "train",
+        "--data",
+        &setting.data,
+        "--out",
+        &fine,
+        "--scst",
+        &setting.run,
+        "--epochs",
+        "2",
+        "--batch",
+        "2",
+    ];
+    let run = [&scst[..], &["--learning-rate", "1e-4", "--metric", "cider-d"]].concat();
+    succeed(&run);
+    let metrics = fs::read_to_string(Path::new(&fine).join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("greedy_reward")).count(), 6);
+    assert!(succeed(&run).contains("going on from step 6"));
+    let message = fail(2, &[&scst[..], &["--cell", "gru"]].concat());
+    assert!(message.contains("cannot be used with"), "{message}");
+}

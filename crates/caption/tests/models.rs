@@ -246,6 +246,30 @@ fn a_shared_table_has_the_gradients_of_both_of_its_uses() {
 }
 
 #[test]
+fn a_transformer_starts_from_small_weights() {
+    let settings = ModelSettings {
+        embedding: 64,
+        hidden: 128,
+        vocabulary: 200,
+        ..settings(Input::Features { width: 100 }, TRANSFORMER)
+    };
+    let mut params = Params::seeded(DType::F64, 3);
+    Captioner::new(&mut params, &settings, &cells::named("rnn").unwrap());
+    let matrices = [
+        "embed/w",
+        "project/w",
+        "decoder/layer1/cross/v/w",
+        "decoder/layer0/feed_forward/outer/w",
+        "scores/w",
+    ];
+    for name in matrices {
+        let numbers = params.get(name).unwrap().to_f64();
+        let deviation = (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt();
+        assert!((deviation - 0.02).abs() < 0.001, "{name}: {deviation}");
+    }
+}
+
+#[test]
 fn settings_that_contradict_one_another_are_named() {
     #[track_caller]
     fn check(settings: &ModelSettings, expected: &str) {

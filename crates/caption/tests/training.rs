@@ -4,8 +4,9 @@
 use caption::data::Dataset;
 use caption::data::batch::Batch;
 use caption::data::scenes::Scenes;
+use caption::metrics::CiderD;
 use caption::model::{Architecture, Dropouts, Input, ModelSettings};
-use caption::training::{Metric, Recipe, Rule, Schedule, Training, Validation};
+use caption::training::{Metric, Model, Recipe, Rule, Schedule, Training, Validation, reward_references};
 use tape::Engine;
 
 fn data() -> Dataset {
@@ -198,5 +199,82 @@ fn every_architecture_learns_captions_by_heart() {
         steps(&mut training, &few, 400);
         let (_, per_token) = training.losses(&few.train, 6).unwrap();
         assert!(per_token < 0.05, "{architecture:?}: {per_token}");
+    }
+}
+
+#[test]
+fn a_weighted_loss_is_the_sum_of_captions_by_their_weights() {
+    let data = data();
+    let mut training = training(&data, |_, _| ());
+    let (_, params, model) = training.parts();
+    let (chosen, weights) = ([3, 0, 7], [0.5, -2.0, 0.0]);
+    let mut engine = Engine::new();
+    let mut batch = Batch::default();
+    let mut expected = 0.0;
+    for (caption, weight) in chosen.iter().zip(weights) {
+        batch.fill(&data.train, &[*caption]);
+        let tape = params.tape();
+        let loss = model.loss(&tape, &batch).sum;
+        expected += weight * engine.run(&[loss]).unwrap().number(0) / 3.0;
+    }
+    batch.fill(&data.train, &chosen);
+    let tape = params.tape();
+    let loss = model.weighted_loss(&tape, &batch, &weights);
+    let found = engine.run(&[loss]).unwrap().number(0);
+    assert!((found - expected).abs() < 1e-4 * expected.abs(), "{found} and {expected}");
+}
+
+/// A model that has learned a little of scenes, and a training of its own on rewards.
+fn taught(data: &Dataset, change: impl FnOnce(&mut ModelSettings, &mut Recipe)) -> Model {
+    let mut training = training(data, change);
+    let count = training.recipe.steps as usize;
+    steps(&mut training, data, count);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("taught.json");
+    let (tensors, state) = training.saved();
+    lab::checkpoint::save(&path, &tensors, &state).unwrap();
+    Model::load(&path).unwrap()
+}
+
+#[test]
+fn rewards_rise_when_they_are_trained_on() {
+    let data = data();
+    let few = Dataset { train: data.train.clone().first(32), ..data };
+    let model = taught(&few, |settings, recipe| {
+        (settings.embedding, settings.hidden) = (16, 32);
+        (recipe.steps, recipe.batch, recipe.learning_rate) = (60, 32, 5e-3);
+    });
+    let references = reward_references(&few.train);
+    let cider = CiderD::of(&references);
+    let recipe = Recipe {
+        steps: 60,
+        batch: 32,
+        learning_rate: 2e-3,
+        schedule: Schedule::Constant,
+        ..Recipe::default()
+    };
+    let mut training = Training::from_model(&model, recipe, 32).unwrap();
+    let found: Vec<[f64; 2]> =
+        (0..60).map(|_| training.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap()).collect();
+    let mean = |some: &[[f64; 2]], which: usize| {
+        some.iter().map(|rewards| rewards[which]).sum::<f64>() / some.len() as f64
+    };
+    for which in [0, 1] {
+        let [before, after] = [&found[..10], &found[50..]].map(|some| mean(some, which));
+        assert!(after > 1.05 * before, "{which}: {before}, then {after}");
+    }
+
+    // And again with an interruption, to the bit.
+    let mut first = Training::from_model(&model, recipe, 32).unwrap();
+    for _ in 0..2 {
+        first.take_reward_step(&few.train, &cider).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("part.json");
+    let (tensors, state) = first.saved();
+    lab::checkpoint::save(&path, &tensors, &state).unwrap();
+    let mut resumed = Training::resumed(&lab::checkpoint::load(&path).unwrap()).unwrap();
+    for expected in &found[2..5] {
+        assert_eq!(resumed.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap(), *expected);
     }
 }

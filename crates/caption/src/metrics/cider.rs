@@ -107,15 +107,42 @@ fn score_items(
     similarity: fn(&Vectors, &Vectors) -> f64,
 ) -> Vec<f64> {
     let rarity = Rarity::of(references);
-    let score = |(hypothesis, references): (&Vec<String>, &Vec<Vec<String>>)| {
-        let hypothesis = Vectors::of(hypothesis, &rarity);
-        let to_each: Vec<f64> = references
-            .iter()
-            .map(|reference| similarity(&hypothesis, &Vectors::of(reference, &rarity)))
-            .collect();
-        10.0 * mean(&to_each)
-    };
-    hypotheses.iter().zip(references).map(score).collect()
+    let pairs = hypotheses.iter().zip(references);
+    pairs.map(|(hypothesis, references)| score_item(hypothesis, references, &rarity, similarity)).collect()
+}
+
+fn score_item(
+    hypothesis: &[String],
+    references: &[Vec<String>],
+    rarity: &Rarity,
+    similarity: fn(&Vectors, &Vectors) -> f64,
+) -> f64 {
+    let hypothesis = Vectors::of(hypothesis, rarity);
+    let to_each: Vec<f64> =
+        references.iter().map(|reference| similarity(&hypothesis, &Vectors::of(reference, rarity))).collect();
+    10.0 * mean(&to_each)
+}
+
+/// CIDEr-D for captions that come one at a time, with n-grams as rare as they are in a corpus of references.
+pub struct CiderD<'a> {
+    references: &'a [Vec<Vec<String>>],
+    rarity: Rarity<'a>,
+}
+
+impl<'a> CiderD<'a> {
+    /// Of the references of each item.
+    pub fn of(references: &'a [Vec<Vec<String>>]) -> CiderD<'a> {
+        CiderD { references, rarity: Rarity::of(references) }
+    }
+
+    /// The score of a caption of an item, of 0 to 10.
+    ///
+    /// # Panics
+    /// If there is no such item.
+    #[track_caller]
+    pub fn score(&self, item: usize, caption: &[String]) -> f64 {
+        score_item(caption, &self.references[item], &self.rarity, clipped_and_penalised)
+    }
 }
 
 /// CIDEr-D of a corpus, of 0 to 10: the mean over its items. What the literature calls CIDEr.
@@ -193,6 +220,16 @@ mod tests {
         let plain = 2.5 / 2_f64.sqrt();
         let items: [(&str, &[&str]); 2] = [("a q", &["a"]), ("x", &["x"])];
         check(&items, &[plain, 2.5], &[plain * (-1.0_f64 / 72.0).exp(), 2.5]);
+    }
+
+    #[test]
+    fn captions_that_come_one_at_a_time_score_as_in_a_corpus() {
+        let items: [(&str, &[&str]); 3] =
+            [("a dog runs", &["a dog", "a dog runs fast"]), ("a cat", &["the cat"]), ("", &["a b c d"])];
+        let (hypotheses, references) = corpus(&items);
+        let one_by_one = CiderD::of(&references);
+        let found: Vec<f64> = (0..3).map(|item| one_by_one.score(item, &hypotheses[item])).collect();
+        assert_eq!(found, cider_d_per_item(&hypotheses, &references));
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod scores;
 mod tokenize;
 
 pub use bleu::{bleu, bleu_per_item};
-pub use cider::{cider, cider_d, cider_d_per_item, cider_per_item};
+pub use cider::{CiderD, cider, cider_d, cider_d_per_item, cider_per_item};
 pub use diversity::{distinct, mean_length, novelty, unknown_share};
 pub use rouge_l::{rouge_l, rouge_l_per_item};
 pub use scores::{ItemScores, Row, Scores};

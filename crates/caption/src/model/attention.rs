@@ -44,7 +44,8 @@ impl<C: Cell> Captioner<C> {
         if captions.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let batch = batch(captions);
+        let rows = captions.iter().map(|words| [&[START], *words, &[END]].concat());
+        let batch = batch_of(&rows.collect::<Vec<_>>());
         let tape = params.tape();
         let seen = self.vision.see(&tape, captions.len(), pictures);
         let weights = self.run(seen, &batch, true).1.expect("what has attention has weights").to_padded();
@@ -61,15 +62,11 @@ impl<C: Cell> Captioner<C> {
     }
 }
 
-/// Captions of words as a batch without pictures.
-fn batch(captions: &[&[i32]]) -> Batch {
-    let width = captions.iter().map(|words| words.len() + 2).max().unwrap_or(0);
-    let row = |words: &&[i32]| {
-        let mut row = [&[START], *words, &[END]].concat();
-        row.resize(width, NULL);
-        row
-    };
-    let ids = captions.iter().flat_map(row).collect();
+/// Captions, each from `<START>` on, as a batch without pictures.
+pub(crate) fn batch_of(captions: &[Vec<i32>]) -> Batch {
+    let width = captions.iter().map(Vec::len).max().unwrap_or(0);
+    let padding = |caption: &Vec<i32>| vec![NULL; width - caption.len()];
+    let ids = captions.iter().flat_map(|caption| [caption.as_slice(), &padding(caption)].concat()).collect();
     let split = Split {
         pictures: Pictures::Features { width: 0, data: Vec::new() },
         names: Vec::new(),

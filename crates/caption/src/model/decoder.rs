@@ -4,10 +4,11 @@
 //! by a scan; a transformer computes all steps at once.
 
 use nn::{
-    AdditiveAttention, Affine, Attentive, Cell, DecoderSettings, Memory, NormPlace, Params,
-    PositionalEncoding, Sequence, TransformerDecoder, VariationalDropout, output_width, unroll, unroll_from,
+    AdditiveAttention, Affine, Attentive, Cell, DecoderSettings, Embedding, Memory, NormPlace, Param, Params,
+    PositionalEncoding, Role, Sequence, TransformerDecoder, VariationalDropout, output_width, unroll,
+    unroll_from,
 };
-use tape::{Bundle, Var, Vars};
+use tape::{Bundle, Tensor, Var, Vars};
 
 use super::vision::Seen;
 use super::{Architecture, ModelSettings, Vision};
@@ -147,6 +148,29 @@ impl<'t> Begun<'t> {
 
     fn memory(self) -> Memory<'t> {
         Memory::new(self.places.expect("what looks at pictures is given places"))
+    }
+}
+
+/// The deviation of a transformer's first weights; CS231n's, and that of GPT and BERT.
+const SMALL: f64 = 0.02;
+
+/// Makes the matrices of a transformer, those declared from the parameter `first` on, normal with deviation 0.02. Layers
+/// declare them as large as keeps products in range; then what is looked at in a picture, whose features may be large, drowns
+/// the words in the sums beside the paths, and learning takes many times as long.
+pub(super) fn start_small(params: &mut Params, first: usize, embed: Embedding) {
+    let matrices: Vec<(Param, Vec<usize>)> = params
+        .iter()
+        .skip(first)
+        .filter(|entry| entry.role == Role::Weight && entry.value.shape().rank() == 2)
+        .map(|entry| (entry.param, entry.value.shape().sizes().to_vec()))
+        .collect();
+    for (param, sizes) in matrices {
+        // As `Embedding` and `Affine` declare them.
+        let deviation = if param == embed.w { 0.01 } else { 1.0 / (sizes[0] as f64).sqrt() };
+        let numbers: Vec<f64> =
+            params[param].to_f64().iter().map(|number| number * SMALL / deviation).collect();
+        let small = Tensor::from_f64(params.dtype(), sizes.as_slice(), &numbers);
+        params.write(param, small.slice());
     }
 }
 

@@ -31,6 +31,7 @@ mod settings;
 mod vision;
 
 pub use attention::Looks;
+pub(crate) use attention::batch_of;
 pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
 pub use decoder::Decoder;
 pub use scores::WordScores;
@@ -95,6 +96,7 @@ impl<C: Cell> Captioner<C> {
         } else {
             Vision::new(params, settings.input)
         };
+        let first = params.len();
         let embed = Embedding::new(params.scope("embed"), words, width);
         let (seen, begun) = if transformer {
             (Vision::grid_width(settings.input), width)
@@ -112,6 +114,9 @@ impl<C: Cell> Captioner<C> {
         } else {
             WordScores::new(params, outputs, words)
         };
+        if transformer {
+            decoder::start_small(params, first, embed);
+        }
         Captioner {
             vision,
             project,
@@ -134,6 +139,24 @@ impl<C: Cell> Captioner<C> {
         let scores = self.scores_of(tape, batch);
         let loss = || smoothed_temporal_softmax(&scores, &batch.captions_out, &batch.mask, smoothing);
         tape.scope("loss", loss)
+    }
+
+    /// The loss of a batch with a weight for each caption, `Σ_n weights[n] loss[n] / N`.
+    ///
+    /// # Panics
+    /// If there is not a weight for each caption.
+    #[track_caller]
+    pub fn weighted_loss<'t>(&self, tape: &'t Tape, batch: &Batch, weights: &[f64]) -> Var<'t> {
+        assert!(weights.len() == batch.len(), "{} weights for {} captions", weights.len(), batch.len());
+        let scores = self.scores_of(tape, batch);
+        tape.scope("loss", || {
+            let layout = &scores.layout;
+            let right = Sequence::words(tape, &batch.captions_out, layout).rows;
+            let share = |place: usize| weights[place / layout.steps()] / batch.len() as f64;
+            let counted = |place: usize| if batch.mask[place] { share(place) } else { 0.0 };
+            let shares = tape.input_numbers([layout.rows()], layout.places().map(counted));
+            (scores.rows.cross_entropy(right) * shares).sum()
+        })
     }
 
     /// The loss of a batch whose pictures have these features (N, F), as they are given.

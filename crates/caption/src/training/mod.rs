@@ -4,6 +4,7 @@
 //! goes on with the same bits.
 
 mod recipe;
+mod reward;
 mod rule;
 mod sampling;
 mod saved;
@@ -11,6 +12,7 @@ mod watch;
 mod words;
 
 pub use recipe::{AnySampler, Draw, Recipe, Schedule};
+pub use reward::reward_references;
 pub use rule::Rule;
 pub use saved::{Model, SavedState};
 pub use watch::{Metric, Validation, Watch};
@@ -66,6 +68,8 @@ pub struct StepLosses {
     pub per_token: f64,
     /// The norm of all gradients together.
     pub gradient_norm: f64,
+    /// In fine-tuning on rewards the mean of what captions got that were drawn, and of what greedy ones did.
+    pub rewards: Option<[f64; 2]>,
 }
 
 impl Training {
@@ -120,6 +124,18 @@ impl Training {
         })
     }
 
+    /// A training that goes on from the weights of a model, with a recipe and an optimiser of its own.
+    ///
+    /// # Errors
+    /// As for [`Training::new`].
+    pub fn from_model(model: &Model, recipe: Recipe, captions: usize) -> Result<Training, Error> {
+        let mut training = Training::new(model.settings.clone(), recipe, model.vocabulary.clone(), captions)?;
+        for entry in model.params.iter() {
+            training.params.set(entry.name, entry.value.clone())?;
+        }
+        Ok(training)
+    }
+
     /// Steps of one pass over the captions.
     pub fn steps_per_epoch(&self) -> u64 {
         self.sampler.batches_per_epoch() as u64
@@ -166,12 +182,7 @@ impl Training {
     /// If the loss or a gradient is not finite, or the split is not the one that the training was begun on;
     /// the weights are then as they were.
     pub fn take_step(&mut self, split: &Split) -> Result<StepLosses, Error> {
-        if self.sampler.captions() != split.captions.len() {
-            let (expected, found) = (self.sampler.captions(), split.captions.len());
-            return Err(Error::Mismatch(format!(
-                "the training was begun on {expected} captions and cannot go on with {found}; give it the same data"
-            )));
-        }
+        self.check_data(split)?;
         if self.step == 0 {
             self.settings.check_lengths(&split.captions)?;
             if self.recipe.bias_from_frequencies {
@@ -195,7 +206,19 @@ impl Training {
             per_caption: report.loss,
             per_token,
             gradient_norm: report.gradient_norm,
+            rewards: None,
         })
+    }
+
+    /// Whether a split is the one that the training was begun on, as far as can be seen.
+    fn check_data(&self, split: &Split) -> Result<(), Error> {
+        let (expected, found) = (self.sampler.captions(), split.captions.len());
+        if expected == found {
+            return Ok(());
+        }
+        Err(Error::Mismatch(format!(
+            "the training was begun on {expected} captions and cannot go on with {found}; give it the same data"
+        )))
     }
 
     /// What a progress view is told of the step that was just taken.

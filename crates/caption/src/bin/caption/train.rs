@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use caption::diagnosis::Observed;
 use caption::error::Error;
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
-use caption::metrics::Scores;
+use caption::metrics::{CiderD, Scores};
 use caption::model::{Caption, Decoding, ModelSettings};
 use caption::progress::Progress;
-use caption::training::{Recipe, SavedState, Training, Validation, check_words};
+use caption::training::{Model, Recipe, SavedState, Training, Validation, check_words, reward_references};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::choices::{LearningChoice, ModelChoice};
-use crate::runs::{BEST, DataChoice, Loaded};
+use crate::runs::{BEST, DataChoice, Loaded, check_input, load_model};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
@@ -38,6 +38,15 @@ pub struct Train {
     /// Save a checkpoint after every so many steps, beside those after each epoch.
     #[arg(long, value_name = "STEPS")]
     checkpoint_every: Option<NonZeroU64>,
+    /// Fine-tune the model of this run on CIDEr-D, by self-critical training; one tenth of the learning rate is a good start.
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["model", "cell", "hidden", "embedding", "picture_at_every_step", "attention_width", "layers",
+            "heads", "tie", "dropout", "dropout_state", "dropout_scores", "label_smoothing", "bias_from_frequencies",
+            "scheduled_sampling"]
+    )]
+    scst: Option<PathBuf>,
     #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
@@ -51,6 +60,9 @@ struct Config {
     data: DataChoice,
     model: ModelSettings,
     recipe: Recipe,
+    /// The run whose model is fine-tuned on rewards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scst: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +73,12 @@ struct StepMetrics {
     loss_per_token: f64,
     gradient_norm: f64,
     learning_rate: f64,
+    /// Of captions that were drawn, in fine-tuning on rewards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward: Option<f64>,
+    /// Of greedy ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greedy_reward: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -83,16 +101,20 @@ impl Train {
     pub fn run(&self) -> Outcome {
         let loaded = self.data.load()?;
         let train = &loaded.data.train;
-        let config = self.config(&loaded)?;
+        let taught = self.scst.as_deref().map(load_model).transpose()?;
+        let config = self.config(&loaded, taught.as_ref())?;
         let mut run = RunDir::open(&self.out, &config)?;
         let checkpoints = run.checkpoints();
         let mut training = match checkpoints.latest::<SavedState>()? {
-            None => Training::new(
-                config.model.clone(),
-                config.recipe,
-                loaded.data.vocabulary.clone(),
-                train.captions.len(),
-            )?,
+            None => match &taught {
+                Some(model) => Training::from_model(model, config.recipe, train.captions.len())?,
+                None => Training::new(
+                    config.model.clone(),
+                    config.recipe,
+                    loaded.data.vocabulary.clone(),
+                    train.captions.len(),
+                )?,
+            },
             Some(Latest { step, checkpoint, skipped }) => {
                 skipped
                     .iter()
@@ -112,10 +134,15 @@ impl Train {
             self.out.display()
         );
 
+        let references = if taught.is_some() { reward_references(train) } else { Vec::new() };
+        let cider = CiderD::of(&references);
         let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
         while !training.is_over() {
             let learning_rate = training.learning_rate();
-            let losses = training.take_step(train)?;
+            let losses = match taught {
+                Some(_) => training.take_reward_step(train, &cider)?,
+                None => training.take_step(train)?,
+            };
             progress.report(&training.progress(&losses));
             run.append(&StepMetrics {
                 step: training.step,
@@ -124,6 +151,8 @@ impl Train {
                 loss_per_token: losses.per_token,
                 gradient_norm: losses.gradient_norm,
                 learning_rate,
+                reward: losses.rewards.map(|[drawn, _]| drawn),
+                greedy_reward: losses.rewards.map(|[_, greedy]| greedy),
             })?;
             let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
                 || training.step == training.recipe.steps;
@@ -150,13 +179,20 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn config(&self, loaded: &Loaded) -> Result<Config, Error> {
-        let model = self.model.settings(&loaded.data)?;
+    fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
+        let model = match taught {
+            Some(model) => {
+                check_input(model, &loaded.data.train)?;
+                check_words(&model.vocabulary, &loaded.data.vocabulary)?;
+                model.settings.clone()
+            }
+            None => self.model.settings(&loaded.data)?,
+        };
         let recipe = self.learning.recipe(loaded.data.train.captions.len())?;
         // Before there is a folder.
         model.check(&model.named_cell()?)?;
         recipe.check()?;
-        Ok(Config { data: self.data.clone(), model, recipe })
+        Ok(Config { data: self.data.clone(), model, recipe, scst: self.scst.clone() })
     }
 
     /// Judges the model on the validation split, shows and records it; whether it is the best so far.
