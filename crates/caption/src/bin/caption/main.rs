@@ -4,8 +4,10 @@
 
 mod check;
 mod describe;
+mod doctor;
 mod evaluate;
 mod overfit;
+mod prepare;
 mod runs;
 mod train;
 
@@ -26,6 +28,10 @@ struct Arguments {
 enum Command {
     /// Hold autodiff against the hand-written formulas, differences and published numbers.
     Check(check::Check),
+    /// Make pictures and captions ready to train on, in one file.
+    Prepare(prepare::Prepare),
+    /// Name every fault of pictures and captions at once.
+    Doctor(doctor::Doctor),
     /// Train a captioner; a run that was interrupted goes on where its last checkpoint stands.
     Train(train::Train),
     /// Describe the pictures of a split and score the captions against all references.
@@ -39,6 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Prepare(prepare) => prepare.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),

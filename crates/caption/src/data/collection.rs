@@ -1,0 +1,444 @@
+//! Pictures and captions of any [`Format`], made ready to learn from.
+//!
+//! 1. Captions become words and tokens ([`super::tokens`]); those without a word or with too many tokens are left out.
+//! 2. Pictures fall into parts ([`super::parts`]).
+//! 3. Each picture is decoded, cut to its largest centred square and resized ([`super::picture`]), on all cores; or its row of
+//!    precomputed features is taken ([`super::features`]).
+//! 4. The vocabulary is all tokens of the training captions that occur often enough; others are `<UNK>`.
+//!
+//! What cannot be used is a [`Fault`] and is left out; the rest is prepared. Equal input gives an equal dataset, for any number
+//! of threads. Loading a collection takes the memory that its dataset takes, and that of the pictures being decoded.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+
+use super::fault::{Fault, FaultKind};
+use super::features::{self, FeatureTable};
+use super::formats::Format;
+use super::listing::{Listed, Listing, Part};
+use super::picture::load_picture;
+use super::tokens::{Tokens, words};
+use super::{Captions, DataError, Dataset, NULL, Pictures, Source, Split, UNKNOWN, Vocabulary, parts};
+
+/// How a collection is made ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preparation {
+    /// The folder of the pictures, where it is not beside the captions.
+    pub images: Option<PathBuf>,
+    /// A file of features that the network sees instead of the pictures.
+    pub features: Option<PathBuf>,
+    /// Rows, and columns, of a picture as the network sees it.
+    pub side: usize,
+    /// How often a token must occur in the training captions to be in the vocabulary.
+    pub threshold: usize,
+    /// What a token is.
+    pub tokens: Tokens,
+    /// The most tokens of a caption; [`Tokens::longest`] where the user does not say.
+    pub longest: Option<usize>,
+    /// Decides the parts, where the data does not say.
+    pub seed: u64,
+}
+
+impl Default for Preparation {
+    /// Pictures of 64 by 64 pixels, words that occur five times, as Karpathy's captioners take them.
+    fn default() -> Self {
+        Preparation {
+            images: None,
+            features: None,
+            side: 64,
+            threshold: 5,
+            tokens: Tokens::Words,
+            longest: None,
+            seed: 1,
+        }
+    }
+}
+
+/// The largest side of a picture; beyond it a few pictures would fill the memory.
+pub const LARGEST_SIDE: usize = 1024;
+
+/// What was made of a collection; printed, it is some lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What the network sees, and where it was found.
+    pub seen: String,
+    /// How pictures fell into parts.
+    pub parts: String,
+    /// Pictures and captions of each part that can be used.
+    pub counts: [(usize, usize); 3],
+    /// What a token is.
+    pub tokens: Tokens,
+    /// How often a token must occur in the training captions to be in the vocabulary.
+    pub threshold: usize,
+    /// Entries of the vocabulary.
+    pub vocabulary: usize,
+    /// Tokens that occur in the training captions, however seldom.
+    pub distinct: usize,
+    /// The share of `<UNK>` among the tokens of the training and of the validation captions.
+    pub unknown: [f64; 2],
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [train, val, test] =
+            self.counts.map(|(pictures, captions)| format!("{pictures} pictures with {captions} captions"));
+        writeln!(f, "{}", self.seen)?;
+        writeln!(f, "train {train}, val {val}, test {test}; parts {}", self.parts)?;
+        let tokens = match self.tokens {
+            Tokens::Words => "words",
+            Tokens::Characters => "characters",
+        };
+        writeln!(
+            f,
+            "vocabulary: {} entries, four of them special; of {} {tokens} in the training captions those that occur {} times",
+            self.vocabulary, self.distinct, self.threshold
+        )?;
+        let [train, val] = self.unknown.map(|share| 100.0 * share);
+        write!(f, "<UNK> is {train:.2}% of the training {tokens} and {val:.2}% of the validation's")
+    }
+}
+
+/// Pictures with captions in some format.
+#[derive(Debug)]
+pub struct Collection {
+    format: Arc<dyn Format>,
+    preparation: Preparation,
+}
+
+/// A picture with captions that can be used.
+struct Ready {
+    /// Its row in the listing.
+    row: usize,
+    /// Each caption as tokens.
+    tokens: Vec<Vec<String>>,
+    /// Each caption as words.
+    words: Vec<Vec<String>>,
+}
+
+/// Told how many pictures are done, of how many.
+pub type Watch<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+impl Collection {
+    /// A collection that will be prepared so.
+    pub fn new(format: Box<dyn Format>, preparation: Preparation) -> Self {
+        Collection { format: format.into(), preparation }
+    }
+
+    /// The same collection, prepared in another way.
+    pub fn with(&self, preparation: Preparation) -> Self {
+        Collection { format: Arc::clone(&self.format), preparation }
+    }
+
+    /// How it is prepared.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// Makes the collection ready; what is left out is noted, also when the whole fails.
+    ///
+    /// # Errors
+    /// If a file cannot be read at all, or nothing is left to train or to validate on.
+    pub fn prepare(&self, faults: &mut Vec<Fault>, watch: Watch) -> Result<(Dataset, Report), DataError> {
+        let Preparation { side, threshold, seed, .. } = self.preparation;
+        if !(1..=LARGEST_SIDE).contains(&side) {
+            let problem = format!("pictures of {side} pixels a side; expected 1 to {LARGEST_SIDE}");
+            return Err(DataError::new("--side", problem));
+        }
+        let mut listing = self.format.list()?;
+        faults.append(&mut listing.faults);
+        let ready = self.tokenise(&listing, faults);
+        let known: Vec<_> = ready
+            .iter()
+            .map(|ready| &listing.pictures[ready.row])
+            .map(|picture| (picture.name.as_str(), picture.part))
+            .collect();
+        let (part_of, parts) = parts::assign(&known, seed)
+            .map_err(|error| DataError::new(self.format.describe(), error.problem))?;
+
+        let mut members: [Vec<Ready>; 3] = Default::default();
+        for (ready, part) in ready.into_iter().zip(part_of) {
+            members[part as usize].push(ready);
+        }
+        let (pictures, seen) = match &self.preparation.features {
+            Some(path) => self.take_features(path, &listing, &mut members, faults)?,
+            None => self.decode(&listing, &mut members, faults, watch)?,
+        };
+        for part in [Part::Train, Part::Val] {
+            if members[part as usize].is_empty() {
+                let first = faults.first().map_or(String::new(), |fault| {
+                    format!("; the first fault is {}: {}", fault.place, fault.problem)
+                });
+                let problem = format!(
+                    "no picture of the part `{}` can be used{first}. `caption doctor` names every fault",
+                    part.name()
+                );
+                return Err(DataError::new(self.format.describe(), problem));
+            }
+        }
+
+        let train = members[0].iter().flat_map(|ready| &ready.tokens).flatten().map(String::as_str);
+        let always = self.preparation.tokens.always();
+        let vocabulary = Vocabulary::of_common(train.clone(), threshold).with(always);
+        let distinct = train.collect::<HashSet<_>>().len();
+        let mut splits = members
+            .into_iter()
+            .zip(pictures)
+            .map(|(members, pictures)| split(&listing, members, pictures, &vocabulary));
+        let mut next = || splits.next().expect("there are three parts");
+        let (train, val, test) = (next(), next(), next());
+        let unknown = [&train, &val].map(unknown_share);
+        let counts = [&train, &val, &test].map(|split| (split.pictures.len(), split.captions.len()));
+        let tokens = self.preparation.tokens;
+        let report = Report {
+            seen,
+            parts,
+            counts,
+            tokens,
+            threshold,
+            vocabulary: vocabulary.len(),
+            distinct,
+            unknown,
+        };
+        let test = (!test.pictures.is_empty()).then_some(test);
+        Ok((Dataset { vocabulary, train, val, test }, report))
+    }
+
+    /// Captions as tokens; pictures without any are left out.
+    fn tokenise(&self, listing: &Listing, faults: &mut Vec<Fault>) -> Vec<Ready> {
+        let kind = self.preparation.tokens;
+        let longest = self.preparation.longest.unwrap_or(kind.longest());
+        let split = |(row, picture): (usize, &Listed)| {
+            let mut ready = Ready { row, tokens: Vec::new(), words: Vec::new() };
+            let mut faults = Vec::new();
+            for caption in &picture.captions {
+                let words = words(&caption.text);
+                let tokens = kind.split(&words);
+                if words.is_empty() {
+                    let problem = format!("`{}` has no word in it", caption.text);
+                    faults.push(Fault::new(FaultKind::EmptyCaption, &caption.place, problem));
+                } else if tokens.len() > longest {
+                    let problem =
+                        format!("has {} tokens, more than {longest}: {}", tokens.len(), caption.text);
+                    faults.push(Fault::new(FaultKind::LongCaption, &caption.place, problem));
+                } else {
+                    ready.tokens.push(tokens);
+                    ready.words.push(words);
+                }
+            }
+            if ready.tokens.is_empty() {
+                let problem = if picture.captions.is_empty() {
+                    "no caption is listed for it"
+                } else {
+                    "none of its captions can be used"
+                };
+                faults.push(Fault::new(FaultKind::NoCaption, &picture.name, problem));
+            }
+            (ready, faults)
+        };
+        let split: Vec<_> =
+            listing.pictures.par_iter().enumerate().map(|(row, picture)| split((row, picture))).collect();
+        let mut all = Vec::new();
+        for (ready, found) in split {
+            faults.extend(found);
+            if !ready.tokens.is_empty() {
+                all.push(ready);
+            }
+        }
+        all
+    }
+
+    /// The pixels of each part; pictures without are left out.
+    fn decode(
+        &self,
+        listing: &Listing,
+        members: &mut [Vec<Ready>; 3],
+        faults: &mut Vec<Fault>,
+        watch: Watch,
+    ) -> Result<([Pictures; 3], String), DataError> {
+        let side = self.preparation.side;
+        // At most `LARGEST_SIDE`, as was checked.
+        let extent = side as u32;
+        let size = side * side * 3;
+        let folders =
+            self.preparation.images.clone().map_or_else(|| self.format.folders(), |folder| vec![folder]);
+        let total: usize = members.iter().map(Vec::len).sum();
+        let done = AtomicUsize::new(0);
+        let mut found_in = None;
+        let mut of_part = |members: &mut Vec<Ready>| {
+            let mut data = Vec::new();
+            let bytes = members.len().saturating_mul(size);
+            data.try_reserve_exact(bytes).map_err(|_| {
+                let problem = format!("{} pictures of {side} by {side} pixels take {bytes} bytes, which this machine has not. Choose a smaller --side", members.len());
+                DataError::new(self.format.describe(), problem)
+            })?;
+            data.resize(bytes, 0);
+            let one = |(ready, pixels): (&Ready, &mut [u8])| {
+                let picture = &listing.pictures[ready.row];
+                let result = find(picture, &folders).and_then(|(folder, path)| {
+                    match load_picture(path, extent, extent) {
+                        Ok(loaded) => {
+                            pixels.copy_from_slice(&loaded);
+                            Ok(folder)
+                        }
+                        Err(error) => Err(Fault::new(FaultKind::CorruptPicture, error.place, error.problem)),
+                    }
+                });
+                watch(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+                result
+            };
+            let results: Vec<Result<usize, Fault>> =
+                members.par_iter().zip(data.par_chunks_mut(size)).map(one).collect();
+            found_in = found_in.or(results.iter().find_map(|result| result.as_ref().ok()).copied());
+            keep(members, results, size, &mut data, faults);
+            Ok(Pictures::Pixels { height: side, width: side, data })
+        };
+        let [train, val, test] = members;
+        let pictures = [of_part(train)?, of_part(val)?, of_part(test)?];
+        let folder = found_in.map_or(String::new(), |folder| format!(" from {}", folders[folder].display()));
+        Ok((
+            pictures,
+            format!("pictures{folder}, the largest centred square of each at {side} by {side} pixels"),
+        ))
+    }
+
+    /// The features of each part; pictures without are left out.
+    fn take_features(
+        &self,
+        path: &Path,
+        listing: &Listing,
+        members: &mut [Vec<Ready>; 3],
+        faults: &mut Vec<Fault>,
+    ) -> Result<([Pictures; 3], String), DataError> {
+        let table = features::read(path)?;
+        table.check_rows(listing.pictures.len())?;
+        let mut of_part = |members: &mut Vec<Ready>| {
+            let mut data = Vec::with_capacity(members.len() * table.width);
+            let results: Vec<Result<usize, Fault>> = members
+                .iter()
+                .map(|ready| {
+                    let row = feature_row(&table, ready.row, &listing.pictures[ready.row], path);
+                    data.extend_from_slice(row.as_ref().map_or(&vec![0.0; table.width][..], |row| row));
+                    row.map(|_| 0)
+                })
+                .collect();
+            keep(members, results, table.width, &mut data, faults);
+            Pictures::Features { width: table.width, data }
+        };
+        let [train, val, test] = members;
+        let pictures = [of_part(train), of_part(val), of_part(test)];
+        Ok((
+            pictures,
+            format!("features of length {} from {}, {}", table.width, path.display(), table.order()),
+        ))
+    }
+}
+
+impl Source for Collection {
+    fn describe(&self) -> String {
+        self.format.describe()
+    }
+
+    /// Prepares the collection; what cannot be used is left out, and [`Collection::prepare`] tells what it was.
+    fn load(&self) -> Result<Dataset, DataError> {
+        Ok(self.prepare(&mut Vec::new(), &|_, _| ())?.0)
+    }
+}
+
+/// Where a picture lies: the number of its folder, and its path.
+fn find(picture: &Listed, folders: &[PathBuf]) -> Result<(usize, PathBuf), Fault> {
+    for path in &picture.paths {
+        for (number, folder) in folders.iter().enumerate() {
+            let full = folder.join(path);
+            if full.is_file() {
+                return Ok((number, full));
+            }
+            // One system writes an accent apart from its letter in names of files, another does not.
+            if let Some(name) = path.to_str().filter(|name| !name.is_ascii()) {
+                let forms = [name.nfc().collect::<String>(), name.nfd().collect()];
+                if let Some(full) = forms.iter().map(|form| folder.join(form)).find(|full| full.is_file()) {
+                    return Ok((number, full));
+                }
+            }
+        }
+    }
+    let places: Vec<String> =
+        folders.iter().filter(|folder| folder.is_dir()).map(|folder| folder.display().to_string()).collect();
+    let problem = if places.is_empty() {
+        let folders: Vec<String> =
+            folders.iter().take(3).map(|folder| folder.display().to_string()).collect();
+        format!("there is no folder of pictures; looked for {}, …", folders.join(", "))
+    } else {
+        format!("there is no such file in {}", places.join(", "))
+    };
+    Err(Fault::new(FaultKind::MissingPicture, &picture.name, problem))
+}
+
+/// The features of a picture, or what is wrong with them.
+fn feature_row<'a>(
+    table: &'a FeatureTable,
+    row: usize,
+    picture: &Listed,
+    path: &Path,
+) -> Result<&'a [f32], Fault> {
+    let place = || format!("{}, `{}`", path.display(), picture.name);
+    let Some(numbers) = table.row(row, picture) else {
+        return Err(Fault::new(FaultKind::MissingFeatures, place(), "there is no row for this picture"));
+    };
+    features::fault_of(numbers, place).map_or(Ok(numbers), Err)
+}
+
+/// Takes out the pictures that have a fault, from the list and from the array of `size` numbers a picture.
+fn keep<T: Copy>(
+    members: &mut Vec<Ready>,
+    results: Vec<Result<usize, Fault>>,
+    size: usize,
+    data: &mut Vec<T>,
+    faults: &mut Vec<Fault>,
+) {
+    let mut kept = 0;
+    for (from, result) in results.iter().enumerate() {
+        if result.is_ok() {
+            data.copy_within(from * size..(from + 1) * size, kept * size);
+            kept += 1;
+        }
+    }
+    data.truncate(kept * size);
+    let mut good = results.iter().map(Result::is_ok);
+    members.retain(|_| good.next().unwrap_or(false));
+    faults.extend(results.into_iter().filter_map(Result::err));
+}
+
+fn split(listing: &Listing, members: Vec<Ready>, pictures: Pictures, vocabulary: &Vocabulary) -> Split {
+    let encoded: Vec<Vec<Vec<i32>>> = members
+        .iter()
+        .map(|ready| {
+            ready.tokens.iter().map(|tokens| vocabulary.encode(tokens.iter().map(String::as_str))).collect()
+        })
+        .collect();
+    let width = encoded.iter().flatten().map(Vec::len).max().unwrap_or(2);
+    let mut captions = Captions { width, ids: Vec::new() };
+    let mut picture_of = Vec::new();
+    for (picture, rows) in encoded.into_iter().enumerate() {
+        for mut row in rows {
+            row.resize(width, NULL);
+            captions.ids.extend(row);
+            picture_of.push(picture);
+        }
+    }
+    let names = members.iter().map(|ready| listing.pictures[ready.row].name.clone()).collect();
+    let references = members.into_iter().map(|ready| ready.words).collect();
+    Split { pictures, names, captions, picture_of, references }
+}
+
+/// The share of `<UNK>` among the tokens of a split.
+pub fn unknown_share(split: &Split) -> f64 {
+    let ids = &split.captions.ids;
+    let tokens = ids.iter().filter(|id| **id >= UNKNOWN).count();
+    ids.iter().filter(|id| **id == UNKNOWN).count() as f64 / tokens.max(1) as f64
+}
