@@ -224,16 +224,20 @@ fn a_damaged_file_of_prepared_data_is_an_error_and_never_a_panic() {
 }
 
 #[test]
-fn characters_are_tokens_too() {
+fn characters_and_pieces_of_words_are_tokens_too() {
     let folder = tabled();
-    let wishes = Wishes { tokens: Some(Tokens::Characters), ..wishes() };
-    let dataset = load(folder.path(), &wishes);
-    assert!(dataset.vocabulary.words()[4..].iter().all(|token| token.chars().count() == 1));
-    let train = &dataset.train;
-    for caption in 0..train.captions.len() {
-        let words = &train.references[train.picture_of[caption]][caption % 2];
-        assert_eq!(&dataset.vocabulary.decode(train.captions.row(caption)), words);
-    }
+    let check = |tokens: Tokens| {
+        let dataset = load(folder.path(), &Wishes { tokens: Some(tokens), ..wishes() });
+        let train = &dataset.train;
+        for caption in 0..train.captions.len() {
+            let words = &train.references[train.picture_of[caption]][caption % 2];
+            assert_eq!(&dataset.vocabulary.decode(train.captions.row(caption)), words);
+        }
+        dataset.vocabulary.words()[4..].to_vec()
+    };
+    assert!(check(Tokens::Characters).iter().all(|token| token.chars().count() == 1));
+    let pieces = check(Tokens::Bpe);
+    assert!(pieces.contains(&"▁number".to_string()), "{pieces:?}");
 }
 
 /// numpy's form of rows of four numbers.
@@ -320,7 +324,7 @@ fn faults_of_captions_are_found() {
     );
     check_faults(
         |folder, _| append(folder, format!("p00.png,{}\n", "word ".repeat(51))),
-        &[(FaultKind::LongCaption, 1, "51 tokens, more than 50")],
+        &[(FaultKind::LongCaption, 1, "has 51 words and 204 letters; expected at most 50")],
     );
     check_faults(
         |folder, _| {
@@ -465,7 +469,7 @@ fn the_program_prepares_lists_what_it_left_out_and_trains_on_the_file() {
     for expected in [
         "data: a table of captions in",
         "at 16 by 16 pixels",
-        "parts drawn by picture with seed 1",
+        "parts: drawn by picture with seed 1",
         "<UNK> is ",
         "left out, 2 items",
         "captions without a word: 1",

@@ -25,6 +25,9 @@ use super::DataError;
 /// The longest header; the format's own limit.
 const LONGEST_HEADER: u64 = 100_000_000;
 
+/// Numbers decoded at a time.
+const WINDOW: usize = 1 << 16;
+
 /// What the header says of an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct About {
@@ -145,56 +148,63 @@ impl ArrayFile {
         })
     }
 
-    /// All bytes of an array of a type.
-    pub(super) fn bytes(&mut self, key: &str, dtype: &str) -> Result<Vec<u8>, DataError> {
-        let about = self.about(key)?;
-        if about.dtype != dtype {
-            return Err(self.error(key, format!("holds {}; expected {dtype}", about.dtype)));
-        }
-        self.raw(key)
-    }
-
-    fn raw(&mut self, key: &str) -> Result<Vec<u8>, DataError> {
-        let (from, to) = self.about(key)?.data_offsets;
-        // Within the file, as was checked when it was opened; so no more is reserved than there is.
-        let mut bytes = vec![0; (to - from) as usize];
-        let read =
-            self.file.seek(SeekFrom::Start(self.start + from)).and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+    /// All bytes of an array of bytes.
+    pub(super) fn bytes(&mut self, key: &str) -> Result<Vec<u8>, DataError> {
+        self.expect(key, "U8")?;
+        let mut bytes = vec![0; self.seek(key)? as usize];
+        self.file.read_exact(&mut bytes).map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
         Ok(bytes)
     }
 
     /// All numbers of an array of indices.
     pub(super) fn integers(&mut self, key: &str) -> Result<Vec<i32>, DataError> {
-        let bytes = self.bytes(key, "I32")?;
-        Ok(bytes.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
+        self.expect(key, "I32")?;
+        self.decode(key, i32::from_le_bytes)
     }
 
     /// All numbers of an array of floats of any width.
     pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>, DataError> {
-        let dtype = self.about(key)?.dtype.clone();
-        let decode: fn(&[u8]) -> Vec<f32> = match dtype.as_str() {
-            "F32" => |bytes| bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-            "F64" => {
-                |bytes| bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()
-            }
-            "F16" => {
-                |bytes| bytes.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect()
-            }
+        match self.about(key)?.dtype.as_str() {
+            "F32" => self.decode(key, f32::from_le_bytes),
+            "F64" => self.decode(key, |bytes| f64::from_le_bytes(bytes) as f32),
+            "F16" => self.decode(key, |bytes| half(u16::from_le_bytes(bytes))),
             // The upper half of a float of 32 bits.
-            "BF16" => |bytes| {
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16))
-                    .collect()
-            },
-            _ => {
-                return Err(self.error(key, format!("holds {dtype}; expected floats: F16, BF16, F32 or F64")));
-            }
-        };
-        Ok(decode(&self.raw(key)?))
+            "BF16" => self.decode(key, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+            dtype => Err(self.error(key, format!("holds {dtype}; expected floats: F16, BF16, F32 or F64"))),
+        }
+    }
+
+    fn expect(&self, key: &str, dtype: &str) -> Result<(), DataError> {
+        let found = &self.about(key)?.dtype;
+        if found == dtype { Ok(()) } else { Err(self.error(key, format!("holds {found}; expected {dtype}"))) }
+    }
+
+    /// Goes to the beginning of an array, and returns how many bytes it has.
+    fn seek(&mut self, key: &str) -> Result<u64, DataError> {
+        let (from, to) = self.about(key)?.data_offsets;
+        let sought = self.file.seek(SeekFrom::Start(self.start + from));
+        sought.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+        Ok(to - from)
+    }
+
+    /// All numbers of `SIZE` bytes of an array, decoded window by window, so that the bytes are never there together.
+    fn decode<const SIZE: usize, T>(
+        &mut self,
+        key: &str,
+        decode: fn([u8; SIZE]) -> T,
+    ) -> Result<Vec<T>, DataError> {
+        // Within the file, as was checked when it was opened; so no more is reserved than there is.
+        let mut left = self.seek(key)? as usize / SIZE;
+        let mut numbers = Vec::with_capacity(left);
+        let mut window = vec![0; left.min(WINDOW) * SIZE];
+        while left > 0 {
+            let some = &mut window[..left.min(WINDOW) * SIZE];
+            let read = self.file.read_exact(some);
+            read.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+            numbers.extend(some.as_chunks().0.iter().map(|bytes| decode(*bytes)));
+            left -= some.len() / SIZE;
+        }
+        Ok(numbers)
     }
 }
 
@@ -280,7 +290,7 @@ mod tests {
         assert_eq!(file.format.as_deref(), Some("test 1"));
         assert_eq!(file.floats("b").unwrap(), [1.0, -2.5, 0.0, f32::MIN_POSITIVE]);
         assert_eq!(file.integers("a").unwrap(), [1, -2, i32::MAX]);
-        assert_eq!(file.bytes("c", "U8").unwrap(), b"bytes");
+        assert_eq!(file.bytes("c").unwrap(), b"bytes");
         assert!(file.integers("b").unwrap_err().to_string().contains("holds F32; expected I32"));
         assert!(file.floats("z").unwrap_err().to_string().contains("no such key; the file holds a, b, c"));
 

@@ -1,10 +1,10 @@
 //! Pictures and captions of any [`Format`], made ready to learn from.
 //!
-//! 1. Captions become words and tokens ([`super::tokens`]); those without a word or with too many tokens are left out.
+//! 1. Captions become words ([`super::tokens`]); those without a word or with too many are left out.
 //! 2. Pictures fall into parts ([`super::parts`]).
 //! 3. Each picture is decoded, cut to its largest centred square and resized ([`super::picture`]), on all cores; or its row of
 //!    precomputed features is taken ([`super::features`]).
-//! 4. The vocabulary is all tokens of the training captions that occur often enough; others are `<UNK>`.
+//! 4. Words become tokens. The vocabulary is all tokens of the training captions that occur often enough; others are `<UNK>`.
 //!
 //! What cannot be used is a [`Fault`] and is left out; the rest is prepared. Equal input gives an equal dataset, for any number
 //! of threads. Loading a collection takes the memory that its dataset takes, and that of the pictures being decoded.
@@ -21,9 +21,9 @@ use unicode_normalization::UnicodeNormalization;
 use super::fault::{Fault, FaultKind};
 use super::features::{self, FeatureTable};
 use super::formats::Format;
-use super::listing::{Listed, Listing, Part};
+use super::listing::{Caption, Listed, Listing, Part};
 use super::picture::load_picture;
-use super::tokens::{Tokens, words};
+use super::tokens::{Tokenizer, Tokens, words};
 use super::{Captions, DataError, Dataset, NULL, Pictures, Source, Split, UNKNOWN, Vocabulary, parts};
 
 /// How a collection is made ready.
@@ -39,8 +39,10 @@ pub struct Preparation {
     pub threshold: usize,
     /// What a token is.
     pub tokens: Tokens,
-    /// The most tokens of a caption; [`Tokens::longest`] where the user does not say.
-    pub longest: Option<usize>,
+    /// The most words of a caption; more, or twenty times as many letters, are too long.
+    pub longest: usize,
+    /// The most merges that byte pair encoding learns.
+    pub merges: usize,
     /// Decides the parts, where the data does not say.
     pub seed: u64,
 }
@@ -54,7 +56,8 @@ impl Default for Preparation {
             side: 64,
             threshold: 5,
             tokens: Tokens::Words,
-            longest: None,
+            longest: 50,
+            merges: 2000,
             seed: 1,
         }
     }
@@ -86,21 +89,16 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [train, val, test] =
-            self.counts.map(|(pictures, captions)| format!("{pictures} pictures with {captions} captions"));
         writeln!(f, "{}", self.seen)?;
-        writeln!(f, "train {train}, val {val}, test {test}; parts {}", self.parts)?;
-        let tokens = match self.tokens {
-            Tokens::Words => "words",
-            Tokens::Characters => "characters",
-        };
+        writeln!(f, "parts: {}", self.parts)?;
+        let Report { tokens, threshold, vocabulary, distinct, .. } = self;
         writeln!(
             f,
-            "vocabulary: {} entries, four of them special; of {} {tokens} in the training captions those that occur {} times",
-            self.vocabulary, self.distinct, self.threshold
+            "vocabulary: {vocabulary} entries, four of them special; {distinct} {tokens} occur in the training captions, an entry \
+             must {threshold} times"
         )?;
         let [train, val] = self.unknown.map(|share| 100.0 * share);
-        write!(f, "<UNK> is {train:.2}% of the training {tokens} and {val:.2}% of the validation's")
+        write!(f, "<UNK> is {train:.2}% of the {tokens} to learn from and {val:.2}% of the validation's")
     }
 }
 
@@ -115,10 +113,8 @@ pub struct Collection {
 struct Ready {
     /// Its row in the listing.
     row: usize,
-    /// Each caption as tokens.
-    tokens: Vec<Vec<String>>,
     /// Each caption as words.
-    words: Vec<Vec<String>>,
+    captions: Vec<Vec<String>>,
 }
 
 /// Told how many pictures are done, of how many.
@@ -152,7 +148,7 @@ impl Collection {
         }
         let mut listing = self.format.list()?;
         faults.append(&mut listing.faults);
-        let ready = self.tokenise(&listing, faults);
+        let ready = self.in_words(&listing, faults);
         let known: Vec<_> = ready
             .iter()
             .map(|ready| &listing.pictures[ready.row])
@@ -182,24 +178,23 @@ impl Collection {
             }
         }
 
-        let train = members[0].iter().flat_map(|ready| &ready.tokens).flatten().map(String::as_str);
-        let always = self.preparation.tokens.always();
-        let vocabulary = Vocabulary::of_common(train.clone(), threshold).with(always);
-        let distinct = train.collect::<HashSet<_>>().len();
-        let mut splits = members
-            .into_iter()
-            .zip(pictures)
-            .map(|(members, pictures)| split(&listing, members, pictures, &vocabulary));
-        let mut next = || splits.next().expect("there are three parts");
-        let (train, val, test) = (next(), next(), next());
+        let kind = self.preparation.tokens;
+        let train = members[0].iter().flat_map(|ready| &ready.captions);
+        let tokenizer = Tokenizer::learn(kind, train, self.preparation.merges, threshold);
+        let [train, val, test] = members.map(|members| tokenised(members, &tokenizer));
+        let tokens = || train.iter().flat_map(|(_, tokens)| tokens).flatten().map(String::as_str);
+        let vocabulary = tokenizer.vocabulary(tokens(), threshold);
+        let distinct = tokens().collect::<HashSet<_>>().len();
+        let [seen_train, seen_val, seen_test] = pictures;
+        let split = |members, pictures| split(&listing, members, pictures, &vocabulary);
+        let (train, val, test) = (split(train, seen_train), split(val, seen_val), split(test, seen_test));
         let unknown = [&train, &val].map(unknown_share);
         let counts = [&train, &val, &test].map(|split| (split.pictures.len(), split.captions.len()));
-        let tokens = self.preparation.tokens;
         let report = Report {
             seen,
             parts,
             counts,
-            tokens,
+            tokens: kind,
             threshold,
             vocabulary: vocabulary.len(),
             distinct,
@@ -209,44 +204,45 @@ impl Collection {
         Ok((Dataset { vocabulary, train, val, test }, report))
     }
 
-    /// Captions as tokens; pictures without any are left out.
-    fn tokenise(&self, listing: &Listing, faults: &mut Vec<Fault>) -> Vec<Ready> {
-        let kind = self.preparation.tokens;
-        let longest = self.preparation.longest.unwrap_or(kind.longest());
+    /// Captions as words; pictures without any are left out.
+    fn in_words(&self, listing: &Listing, faults: &mut Vec<Fault>) -> Vec<Ready> {
+        let longest = self.preparation.longest;
         let split = |(row, picture): (usize, &Listed)| {
-            let mut ready = Ready { row, tokens: Vec::new(), words: Vec::new() };
+            let mut captions = Vec::new();
             let mut faults = Vec::new();
-            for caption in &picture.captions {
-                let words = words(&caption.text);
-                let tokens = kind.split(&words);
+            for Caption { text, place } in &picture.captions {
+                let words = words(text);
+                let letters = words.iter().map(|word| word.chars().count()).sum::<usize>();
                 if words.is_empty() {
-                    let problem = format!("`{}` has no word in it", caption.text);
-                    faults.push(Fault::new(FaultKind::EmptyCaption, &caption.place, problem));
-                } else if tokens.len() > longest {
-                    let problem =
-                        format!("has {} tokens, more than {longest}: {}", tokens.len(), caption.text);
-                    faults.push(Fault::new(FaultKind::LongCaption, &caption.place, problem));
+                    faults.push(Fault::new(
+                        FaultKind::EmptyCaption,
+                        place,
+                        format!("`{text}` has no word in it"),
+                    ));
+                } else if words.len() > longest || letters > 20 * longest {
+                    let problem = format!(
+                        "has {} words and {letters} letters; expected at most {longest} and {}: {text}",
+                        words.len(),
+                        20 * longest
+                    );
+                    faults.push(Fault::new(FaultKind::LongCaption, place, problem));
                 } else {
-                    ready.tokens.push(tokens);
-                    ready.words.push(words);
+                    captions.push(words);
                 }
             }
-            if ready.tokens.is_empty() {
-                let problem = if picture.captions.is_empty() {
-                    "no caption is listed for it"
-                } else {
-                    "none of its captions can be used"
-                };
+            if captions.is_empty() {
+                let listed = !picture.captions.is_empty();
+                let problem =
+                    if listed { "none of its captions can be used" } else { "no caption is listed for it" };
                 faults.push(Fault::new(FaultKind::NoCaption, &picture.name, problem));
             }
-            (ready, faults)
+            (Ready { row, captions }, faults)
         };
-        let split: Vec<_> =
-            listing.pictures.par_iter().enumerate().map(|(row, picture)| split((row, picture))).collect();
+        let split: Vec<_> = listing.pictures.par_iter().enumerate().map(split).collect();
         let mut all = Vec::new();
         for (ready, found) in split {
             faults.extend(found);
-            if !ready.tokens.is_empty() {
+            if !ready.captions.is_empty() {
                 all.push(ready);
             }
         }
@@ -414,25 +410,35 @@ fn keep<T: Copy>(
     faults.extend(results.into_iter().filter_map(Result::err));
 }
 
-fn split(listing: &Listing, members: Vec<Ready>, pictures: Pictures, vocabulary: &Vocabulary) -> Split {
-    let encoded: Vec<Vec<Vec<i32>>> = members
-        .iter()
-        .map(|ready| {
-            ready.tokens.iter().map(|tokens| vocabulary.encode(tokens.iter().map(String::as_str))).collect()
-        })
-        .collect();
-    let width = encoded.iter().flatten().map(Vec::len).max().unwrap_or(2);
+/// Each picture with its captions as tokens.
+fn tokenised(members: Vec<Ready>, tokenizer: &Tokenizer) -> Vec<(Ready, Vec<Vec<String>>)> {
+    let tokens = |ready: Ready| {
+        let tokens = ready.captions.iter().map(|words| tokenizer.tokens(words)).collect();
+        (ready, tokens)
+    };
+    members.into_par_iter().map(tokens).collect()
+}
+
+fn split(
+    listing: &Listing,
+    members: Vec<(Ready, Vec<Vec<String>>)>,
+    pictures: Pictures,
+    vocabulary: &Vocabulary,
+) -> Split {
+    let width =
+        members.iter().flat_map(|(_, tokens)| tokens).map(|tokens| tokens.len() + 2).max().unwrap_or(2);
     let mut captions = Captions { width, ids: Vec::new() };
     let mut picture_of = Vec::new();
-    for (picture, rows) in encoded.into_iter().enumerate() {
-        for mut row in rows {
+    for (picture, (_, tokens)) in members.iter().enumerate() {
+        for tokens in tokens {
+            let mut row = vocabulary.encode(tokens.iter().map(String::as_str));
             row.resize(width, NULL);
             captions.ids.extend(row);
             picture_of.push(picture);
         }
     }
-    let names = members.iter().map(|ready| listing.pictures[ready.row].name.clone()).collect();
-    let references = members.into_iter().map(|ready| ready.words).collect();
+    let names = members.iter().map(|(ready, _)| listing.pictures[ready.row].name.clone()).collect();
+    let references = members.into_iter().map(|(ready, _)| ready.captions).collect();
     Split { pictures, names, captions, picture_of, references }
 }
 

@@ -36,7 +36,7 @@ pub enum FaultKind {
     OrphanCaption,
     /// A caption without a word.
     EmptyCaption,
-    /// A caption with more tokens than are taken.
+    /// A caption with more words than are taken.
     LongCaption,
     /// A picture without a caption that can be used.
     NoCaption,
@@ -101,7 +101,7 @@ impl FaultKind {
                  `iconv -f UTF-8 -t WINDOWS-1252 FILE > MENDED`; or {without}"
             ),
             FaultKind::LongCaption => {
-                format!("`caption prepare --data {data} --longest N --out FILE` with a larger N; or {without}")
+                format!("`caption prepare --data {data} --longest-caption N --out FILE` with a larger N; or {without}")
             }
             FaultKind::MissingPicture => format!(
                 "say where they lie, `caption prepare --data {data} --images FOLDER --out FILE`; or {without}"

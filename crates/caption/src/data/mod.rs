@@ -4,6 +4,7 @@
 
 mod arrays;
 pub mod batch;
+mod bpe;
 pub mod collection;
 pub mod cs231n;
 pub mod doctor;

@@ -44,6 +44,8 @@ pub struct Wishes {
     pub tokens: Option<Tokens>,
     /// See [`Preparation::longest`].
     pub longest: Option<usize>,
+    /// See [`Preparation::merges`].
+    pub merges: Option<usize>,
     /// See [`Preparation::seed`].
     pub seed: Option<u64>,
     /// The columns of a table.
@@ -71,7 +73,8 @@ impl Wishes {
             side: self.side.unwrap_or(usual.side),
             threshold: self.threshold.unwrap_or(usual.threshold),
             tokens: self.tokens.unwrap_or(usual.tokens),
-            longest: self.longest,
+            longest: self.longest.unwrap_or(usual.longest),
+            merges: self.merges.unwrap_or(usual.merges),
             seed: self.seed.unwrap_or(usual.seed),
         }
     }
@@ -83,7 +86,7 @@ impl Wishes {
         }
         let problem = format!(
             "is {what}, whose pictures and words are prepared already; --images, --features, --side, --threshold, --tokens, \
-             --longest, --columns and --data-seed are for pictures and captions. Leave them out"
+             --merges, --longest-caption, --columns and --data-seed are for pictures and captions. Leave them out"
         );
         Err(DataError::new(place.display().to_string(), problem))
     }

@@ -110,7 +110,7 @@ impl Stored {
                 format!("is no prepared data, which would say `{FORMAT}`. Make it by `caption prepare`");
             return Err(DataError::new(self.file.display().to_string(), problem));
         }
-        let bytes = file.bytes("about", "U8")?;
+        let bytes = file.bytes("about")?;
         let about: About = serde_json::from_slice(&bytes).map_err(|why| {
             file.error("about", format!("is not what was written ({why}). Prepare the data again"))
         })?;
@@ -152,7 +152,7 @@ fn read_part(
     let pictures = match shape[..] {
         [_, width] if width > 0 => Pictures::Features { width, data: file.floats(&key("pictures"))? },
         [_, height, width, 3] if height * width > 0 => {
-            Pictures::Pixels { height, width, data: file.bytes(&key("pictures"), "U8")? }
+            Pictures::Pixels { height, width, data: file.bytes(&key("pictures"))? }
         }
         _ => {
             return Err(file.error(
@@ -245,7 +245,7 @@ impl Source for Stored {
     fn describe(&self) -> String {
         let about = || {
             let mut file = ArrayFile::open(&self.file).ok()?;
-            serde_json::from_slice::<About>(&file.bytes("about", "U8").ok()?).ok()
+            serde_json::from_slice::<About>(&file.bytes("about").ok()?).ok()
         };
         let from = about().map_or(String::new(), |about| format!(", made of {}", about.description));
         format!("prepared data in {}{from}", self.file.display())

@@ -10,9 +10,13 @@
 //! Then [`Tokens`] decides what one token is. Where tokens are less than words, a token that begins with `▁` (U+2581) begins a
 //! word, as in SentencePiece, so that a vocabulary by itself tells how its tokens are put together.
 
+use std::fmt;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::Vocabulary;
+use super::bpe::Bpe;
 use crate::metrics::tokenize;
 
 /// Stands for the space before a word.
@@ -27,6 +31,16 @@ pub enum Tokens {
     Words,
     /// A character; the space between words is one.
     Characters,
+    /// A piece of a word, learned by byte pair encoding over characters.
+    Bpe,
+}
+
+/// How captions become tokens, with what was learned for it of the training captions.
+#[derive(Debug)]
+pub(super) enum Tokenizer {
+    Words,
+    Characters,
+    Bpe(Bpe),
 }
 
 /// The words of a text: `"A dog's 狗。"` gives `a dog 's 狗`.
@@ -64,7 +78,8 @@ pub(super) fn join(words: &[String]) -> String {
     let mut text = String::new();
     for word in words {
         let meets = |c: Option<char>| c.is_some_and(stands_alone);
-        if !text.is_empty() && !(meets(text.chars().next_back()) && meets(word.chars().next())) {
+        let touch = meets(text.chars().next_back()) && meets(word.chars().next());
+        if !text.is_empty() && !touch {
             text.push(SPACE);
         }
         text.push_str(word);
@@ -86,30 +101,52 @@ pub(super) fn assemble<'a>(tokens: impl Iterator<Item = &'a str>) -> Vec<String>
     spaced.split_whitespace().map(String::from).collect()
 }
 
-impl Tokens {
+impl Tokenizer {
+    /// A tokenizer of a kind, that learns what it must of training captions as words; see [`Bpe::learn`].
+    pub(super) fn learn<'a>(
+        kind: Tokens,
+        captions: impl Iterator<Item = &'a Vec<String>>,
+        merges: usize,
+        threshold: usize,
+    ) -> Self {
+        match kind {
+            Tokens::Words => Tokenizer::Words,
+            Tokens::Characters => Tokenizer::Characters,
+            Tokens::Bpe => Tokenizer::Bpe(Bpe::learn(captions.map(|words| join(words)), merges, threshold)),
+        }
+    }
+
     /// The tokens of a caption that is split into words.
-    pub fn split(self, words: &[String]) -> Vec<String> {
+    pub(super) fn tokens(&self, words: &[String]) -> Vec<String> {
         match self {
-            Tokens::Words => words.to_vec(),
-            Tokens::Characters => join(words).chars().map(String::from).collect(),
+            Tokenizer::Words => words.to_vec(),
+            Tokenizer::Characters => join(words).chars().map(String::from).collect(),
+            Tokenizer::Bpe(bpe) => bpe.pieces(&join(words)),
         }
     }
 
-    /// Tokens that a vocabulary has however often they occur.
-    pub(super) fn always(self) -> Option<String> {
+    /// The vocabulary of the tokens of the training captions.
+    pub(super) fn vocabulary<'a>(
+        &self,
+        tokens: impl Iterator<Item = &'a str>,
+        threshold: usize,
+    ) -> Vocabulary {
         match self {
-            Tokens::Words => None,
-            // Without it a vocabulary of characters could not be told from one of words.
-            Tokens::Characters => Some(SPACE.into()),
+            Tokenizer::Words => Vocabulary::of_common(tokens, threshold),
+            // Without the space a vocabulary of characters could not be told from one of words.
+            Tokenizer::Characters => Vocabulary::of_common(tokens, threshold).with(SPACE.to_string()),
+            Tokenizer::Bpe(bpe) => Vocabulary::new(bpe.entries()),
         }
     }
+}
 
-    /// How many tokens a caption may have, where the user does not say.
-    pub fn longest(self) -> usize {
-        match self {
-            Tokens::Words => 50,
-            Tokens::Characters => 300,
-        }
+impl fmt::Display for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tokens::Words => "words",
+            Tokens::Characters => "characters",
+            Tokens::Bpe => "pieces of words",
+        })
     }
 }
 
@@ -121,7 +158,7 @@ mod tests {
     fn check(text: &str, as_words: &str, as_characters: &str) {
         let words = words(text);
         assert_eq!(words.join(" "), as_words);
-        let characters = Tokens::Characters.split(&words);
+        let characters = Tokenizer::Characters.tokens(&words);
         assert_eq!(characters.concat(), as_characters);
         assert!(characters.iter().all(|token| token.chars().count() == 1));
         assert_eq!(assemble(characters.iter().map(String::as_str)), words, "words come back from characters");

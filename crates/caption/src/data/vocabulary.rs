@@ -53,9 +53,9 @@ impl Vocabulary {
     }
 
     /// The same with one more entry, unless it is there.
-    pub(super) fn with(mut self, entry: Option<String>) -> Self {
-        self.words.extend(entry.filter(|entry| !self.ids.contains_key(entry)));
-        Self::from_entries(self.words)
+    pub(super) fn with(self, entry: String) -> Self {
+        let new = !self.ids.contains_key(&entry);
+        Self::from_entries(self.words.into_iter().chain(new.then_some(entry)).collect())
     }
 
     /// All entries in order of their indices.

@@ -48,10 +48,14 @@ pub struct DataChoice {
     #[arg(long, value_enum)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens: Option<Tokens>,
-    /// The most tokens of a caption that is taken [default: 50 words, 300 characters].
+    /// The most words of a caption that is taken [default: 50].
     #[arg(long, value_name = "N")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     longest_caption: Option<usize>,
+    /// The most merges that byte pair encoding learns, for `--tokens bpe` [default: 2000].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    merges: Option<usize>,
     /// The columns of a table, such as image,caption.
     #[arg(long, value_name = "IMAGE,CAPTION", value_parser = columns)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +106,7 @@ impl DataChoice {
             threshold: self.threshold,
             tokens: self.tokens,
             longest: self.longest_caption,
+            merges: self.merges,
             seed: self.data_seed,
             columns: self.columns.clone(),
         }

@@ -94,9 +94,16 @@ impl Format for Folder {
             let listed =
                 Listed { paths: vec![picture.clone()], part, ..Listed::new(picture.display().to_string()) };
             let Some(row) = listing.add(listed, place) else { continue };
+            of_text.insert(text.clone(), picture.clone());
             if files.contains(&text) {
                 let path = self.folder.join(&text);
-                let words = read_text(&path)?;
+                let words = match read_text(&path) {
+                    Ok(words) => words,
+                    Err(error) => {
+                        listing.fault(FaultKind::Unreadable, error.place, error.problem);
+                        continue;
+                    }
+                };
                 for (number, line) in (1..).zip(words.lines()).filter(|(_, line)| !line.trim().is_empty()) {
                     listing.caption(row, line, format!("{}, line {number}", path.display()));
                 }
@@ -104,7 +111,6 @@ impl Format for Folder {
                     listing.fault(FaultKind::EmptyCaption, path.display().to_string(), "the text is empty");
                 }
             }
-            of_text.insert(text, picture.clone());
         }
         for text in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "txt")) {
             if !of_text.contains_key(text) {
@@ -135,12 +141,14 @@ mod tests {
             ("lost.txt", "Nothing."),
             ("none.jpg", ""),
             ("notes.md", ""),
+            ("wide.png", ""),
         ];
         for (name, text) in files {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
+        fs::write(folder.path().join("wide.txt"), b"\xff\xfea\0").unwrap();
         assert!(Folder::is_one(folder.path()));
         let listing = Folder { folder: folder.path().into() }.list().unwrap();
         let expected = "\
@@ -148,8 +156,10 @@ dog.jpg: A dog. | It runs.
 none.jpg: 
 train/cat.PNG (train): 고양이
 val/b.jpeg (val): 
+wide.png: 
 DuplicateId dog.png: has the same text as dog.jpg, dog.txt; expected one picture for each text
 EmptyCaption val/b.txt: the text is empty
+Unreadable wide.txt: is UTF-16; expected UTF-8. `iconv -f UTF-16 -t UTF-8 FILE > MENDED` converts it
 OrphanCaption lost.txt: there is no picture of this name beside it
 ";
         assert_eq!(shown(&listing).replace(&format!("{}/", folder.path().display()), ""), expected);

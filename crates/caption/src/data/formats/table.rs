@@ -44,6 +44,9 @@ const IMAGE_NAMES: [&str; 8] =
 const CAPTION_NAMES: [&str; 6] = ["caption", "comment", "text", "sentence", "description", "captions"];
 const SPLIT_NAMES: [&str; 2] = ["split", "part"];
 
+/// The most lines that a quoted caption may have; more are taken for a quotation mark that nobody closed.
+const MOST_LINES: usize = 10;
+
 /// Where in a line what is.
 struct Places {
     separator: u8,
@@ -122,7 +125,6 @@ impl Format for Table {
             .delimiter(places.separator)
             .has_headers(true)
             .flexible(true)
-            // A quote within a field that does not begin with one is a letter.
             .from_reader(text.as_bytes());
         let mut listing = Listing::default();
         let mut record = ByteRecord::new();
@@ -136,6 +138,14 @@ impl Format for Table {
             let place = format!("{}, line {line}", self.file.display());
             // Every field is a piece of a text that is UTF-8, cut at ASCII.
             let field = |at: usize| record.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            let lines = record.iter().flatten().filter(|byte| **byte == b'\n').count();
+            if lines > MOST_LINES {
+                let problem = format!(
+                    "a quotation mark is not closed on {lines} lines, which are lost; close it, or take it out"
+                );
+                listing.fault(FaultKind::BadEntry, place, problem);
+                continue;
+            }
             let joined = |from: usize| {
                 let rest: Vec<String> = (from..record.len()).filter_map(field).collect();
                 rest.join(&char::from(places.separator).to_string())
@@ -259,6 +269,17 @@ EmptyCaption c.csv, line 5: the caption of `a.jpg` is empty
 DuplicateId c.csv, line 3: `a` stands in another part as well; expected it in one
 BadEntry c.csv, line 4: split is `dev2`; expected train, val or test
 ",
+        );
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_is_told_with_what_it_costs() {
+        let text = format!("image,caption\na.jpg,A dog\nb.jpg,\"A cat\n{}", "c.jpg,Many\n".repeat(20));
+        check(
+            text.as_bytes(),
+            None,
+            "a.jpg: A dog\nBadEntry c.csv, line 3: a quotation mark is not closed on 21 lines, which are lost; close it, or take it \
+             out\n",
         );
     }
 

@@ -1,7 +1,7 @@
 //! The captions that Flickr8k and Flickr30k were published with: `Flickr8k.token.txt`, `results_20130124.token`.
 //!
 //! ```text
-//! 1000268201_693b08cb0e.jpg#0	A child in a pink dress is climbing up a set of stairs .
+//! 1000268201_693b08cb0e.jpg#0 <tab> A child in a pink dress is climbing up a set of stairs .
 //! ```
 //!
 //! A line is a name, `#`, the caption's number, a tab, and the caption. Where `Flickr_8k.trainImages.txt`,
