@@ -355,6 +355,14 @@ fn faults_of_pictures_are_found() {
         },
         &[(FaultKind::CorruptPicture, 1, "p03.png: cannot be decoded")],
     );
+    // One system writes names of files with accents apart from their letters.
+    check_faults(
+        |folder, _| {
+            append(folder, "갓.png,A dog\n");
+            RgbImage::new(4, 4).save(folder.join("images/\u{1100}\u{1161}\u{11ba}.png")).unwrap();
+        },
+        &[],
+    );
     check_faults(
         |folder, _| append(folder, "p00.png,\np99.png,\n"),
         &[(FaultKind::EmptyCaption, 2, "p99.png"), (FaultKind::NoCaption, 1, "p99.png: no caption")],

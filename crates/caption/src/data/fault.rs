@@ -94,7 +94,7 @@ impl FaultKind {
         let without = format!("`caption prepare --data {data} --out prepared.safetensors` leaves them out");
         match self {
             FaultKind::Unreadable => {
-                "fetch the file again; `ls -l` tells whether it is there and may be read".into()
+                "mend what else is told here; where the file itself is missing or damaged, fetch it again".into()
             }
             FaultKind::Encoding => format!(
                 "`iconv -f WINDOWS-1252 -t UTF-8 FILE > MENDED` where bytes are not UTF-8; where text was encoded twice, \

@@ -17,38 +17,37 @@ const SHARE: usize = 10;
 /// The part of each picture, and how it came about; pictures are given by their names and what the data says of them.
 pub(super) fn assign(pictures: &[(&str, Option<Part>)], seed: u64) -> Result<(Vec<Part>, String), DataError> {
     let given = |part: Part| pictures.iter().filter(|(_, given)| *given == Some(part)).count();
-    let unassigned = pictures.iter().filter(|(_, given)| given.is_none()).count();
     let [train, val, test] = Part::ALL.map(given);
-    let all: Vec<usize> = (0..pictures.len()).collect();
-    let of_none: Vec<usize> = all.iter().copied().filter(|at| pictures[*at].1.is_none()).collect();
-    let of_train: Vec<usize> =
-        all.iter().copied().filter(|at| pictures[*at].1 == Some(Part::Train)).collect();
+    let trainable: Vec<usize> =
+        (0..pictures.len()).filter(|at| !matches!(pictures[*at].1, Some(Part::Val | Part::Test))).collect();
+    if trainable.is_empty() && val + test > 0 {
+        let problem = format!(
+            "{val} pictures are for validation and {test} for the test, but none to train on; expected some. Give the data of the \
+             training part as well"
+        );
+        return Err(DataError::new("parts", problem));
+    }
 
     let mut parts: Vec<Part> = pictures.iter().map(|(_, given)| given.unwrap_or(Part::Train)).collect();
-    let how = if train + val + test == 0 {
-        let (for_val, for_test) = counts(pictures.len())?;
-        let drawn = lowest(pictures, &of_none, seed);
+    if val == 0 {
+        let (for_val, for_test) = counts(trainable.len())?;
+        let drawn = lowest(pictures, &trainable, seed);
         drawn[..for_val].iter().for_each(|at| parts[*at] = Part::Val);
+        if train + test > 0 {
+            let how = format!(
+                "as the data says; it has none for validation, which is a tenth of the rest, drawn with seed {seed}"
+            );
+            return Ok((parts, how));
+        }
         drawn[for_val..][..for_test].iter().for_each(|at| parts[*at] = Part::Test);
-        format!("drawn by picture with seed {seed}, a tenth for validation and a tenth for the test")
-    } else if train + unassigned == 0 {
-        let problem =
-            format!("{val} pictures are for validation and {test} for the test, but none to train on");
-        return Err(DataError::new(
-            "parts",
-            format!("{problem}; expected some. Give the data of the training part as well"),
+        return Ok((
+            parts,
+            format!("drawn by picture with seed {seed}, a tenth for validation and a tenth for the test"),
         ));
-    } else if val == 0 {
-        let from: Vec<usize> = of_train.iter().chain(&of_none).copied().collect();
-        let (for_val, _) = counts(from.len())?;
-        lowest(pictures, &from, seed)[..for_val].iter().for_each(|at| parts[*at] = Part::Val);
-        format!(
-            "as the data says; it has none for validation, so a tenth of the training pictures is drawn with seed {seed}"
-        )
-    } else if unassigned > 0 {
-        format!("as the data says; {unassigned} pictures without a part are trained on")
-    } else {
-        "as the data says".to_string()
+    }
+    let how = match trainable.len() - train {
+        0 => "as the data says".to_string(),
+        unsaid => format!("as the data says; {unsaid} pictures without a part are trained on"),
     };
     Ok((parts, how))
 }

@@ -35,7 +35,7 @@ impl Prepare {
             summary(&faults, &path).lines().for_each(|line| println!("  {line}"));
         }
         println!(
-            "wrote {}, {:.1} MB, which training will hold in memory",
+            "wrote {}, {:.1} MB, which training loads whole",
             self.out.display(),
             1e-6 * plain_length(&self.out)? as f64
         );

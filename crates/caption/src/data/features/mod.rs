@@ -245,6 +245,37 @@ mod tests {
     }
 
     #[test]
+    fn files_of_other_libraries_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/features");
+        let expected = [[0.5, -1.25, 3.0, 0.0], [1.0, 2.0, -0.0625, 8.0], [-2.0, 0.25, 100.0, 1.5]];
+        let pictures = ["b.jpg", "folder/a.jpg", "개.png"].map(Listed::new);
+        let check = |file: &str, named: bool| {
+            let table = read(&folder.join(file)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((table.rows(), table.width, table.names.is_some()), (3, 4, named), "{file}");
+            for (place, picture) in pictures.iter().enumerate() {
+                assert_eq!(table.row(place, picture), Some(&expected[place][..]), "{file}");
+            }
+        };
+        for file in
+            ["float16.npy", "float32.npy", "big_endian_float64.npy", "float16.safetensors", "whole.h5"]
+        {
+            check(file, false);
+        }
+        for file in ["named.npz", "named_compressed.npz", "by_name.npz", "by_name.safetensors", "by_name.h5"]
+        {
+            check(file, true);
+        }
+        for (file, advice) in [
+            ("fortran.npy", "ascontiguousarray"),
+            ("integers.npy", "astype('float32')"),
+            ("objects.npy", "expected floats"),
+        ] {
+            let error = read(&folder.join(file)).unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains(advice), "{error}");
+        }
+    }
+
+    #[test]
     fn other_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("features");
