@@ -181,6 +181,9 @@ fn what_is_unknown_or_cannot_be_wished_is_an_error() {
         write(folder.path().join(name), text);
         check(&folder.path().join(name), &wishes(), "is of no kind that is known");
     }
+    write(folder.path().join("deep.json"), format!("{{\"images\": {}", "[".repeat(100_000)));
+    let deep = recognise(&folder.path().join("deep.json"), &wishes()).and_then(|source| source.load());
+    assert!(deep.unwrap_err().to_string().contains("cannot be read as Karpathy's splits"));
     let prepared = folder.path().join("prepared");
     store(&prepared, &load(tabled().path(), &wishes()), "x").unwrap();
     check(&prepared, &wishes(), "Leave them out");

@@ -15,7 +15,7 @@
 //! belongs to which part.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -199,9 +199,8 @@ fn kind_of(file: &Path, wishes: &Wishes) -> Option<Kind> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim_start().starts_with('{') {
         // A file that is cut short is known by its first keys; what is wrong with it is said when it is read.
-        let keys = lab::files::read_file(file, u64::MAX)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Keys>(&bytes).ok());
+        let keys = File::open(file).ok().map(BufReader::new);
+        let keys = keys.and_then(|reader| serde_json::from_reader::<_, Keys>(reader).ok());
         let (images, annotations) = match keys {
             Some(keys) => (keys.images.is_some(), keys.annotations.is_some()),
             None => (
