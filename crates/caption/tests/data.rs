@@ -11,6 +11,7 @@ use caption::data::recognise::{Recognised, Wishes, recognise};
 use caption::data::stored::{Stored, store};
 use caption::data::tokens::Tokens;
 use caption::data::{Dataset, Pictures, Source};
+use hdf5_pure::FileBuilder;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -445,6 +446,32 @@ fn a_folder_of_the_course_is_examined_as_a_whole() {
     let found = examined();
     let outside = found.faults.iter().filter(|fault| fault.kind == FaultKind::IndexOutside).count();
     assert!(outside >= 2 && outside == found.faults.len(), "{:?}", found.faults);
+
+    vocabulary(&["a", "dog", "runs"]);
+    let val = folder.path().join("val2014_vgg16_fc7_pca.h5");
+    let features = |numbers: [f32; 8]| {
+        let mut file = FileBuilder::new();
+        file.create_dataset("features").with_data(&numbers).with_shape(&[2, 4]);
+        file.write(&val).unwrap();
+    };
+    features([0.0, 0.0, 0.0, 0.0, 1.0, f32::INFINITY, 1.0, 1.0]);
+    check_found(
+        &examined(),
+        &[
+            (FaultKind::ZeroFeatures, 1, "row 0: all 4 numbers"),
+            (FaultKind::NonFiniteFeatures, 1, "row 1: number 1 is inf"),
+        ],
+    );
+    // Zeros are told, but what a user has may be trained on, prepared as well.
+    features([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    let file = folder.path().join("prepared");
+    store(&file, &load(folder.path(), &Wishes::default()), "x").unwrap();
+    load(&file, &Wishes::default());
+    check_found(
+        &examine(&file, &Wishes::default(), None, &|_, _| ()),
+        &[(FaultKind::ZeroFeatures, 1, "row 0: all 4 numbers")],
+    );
+
     fs::remove_file(folder.path().join("val2014_vgg16_fc7_pca.h5")).unwrap();
     fs::remove_file(folder.path().join("coco2014_vocab.json")).unwrap();
     check_found(&examined(), &[(FaultKind::Unreadable, 2, "coco2014_vocab.json: cannot be read")]);

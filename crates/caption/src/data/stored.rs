@@ -115,6 +115,11 @@ impl Stored {
             file.error("about", format!("is not what was written ({why}). Prepare the data again"))
         })?;
         let vocabulary = Vocabulary::from_entries(about.vocabulary);
+        let special = Vocabulary::new([]);
+        if !vocabulary.words().starts_with(special.words()) {
+            let problem = format!("has a vocabulary that does not begin with {}", special.words().join(", "));
+            return Err(file.error("about", format!("{problem}. Prepare the data again")));
+        }
         let mut splits = Vec::new();
         for part in about.parts {
             let name = part.part.clone();
@@ -150,8 +155,10 @@ fn read_part(
     let again = "The file is damaged: prepare the data again";
     let shape = file.about(&key("pictures"))?.shape.clone();
     let pictures = match shape[..] {
-        [_, width] if width > 0 => Pictures::Features { width, data: file.floats(&key("pictures"))? },
-        [_, height, width, 3] if height * width > 0 => {
+        [_, width] if !shape.contains(&0) => {
+            Pictures::Features { width, data: file.floats(&key("pictures"))? }
+        }
+        [_, height, width, 3] if !shape.contains(&0) => {
             Pictures::Pixels { height, width, data: file.bytes(&key("pictures"))? }
         }
         _ => {
@@ -162,17 +169,14 @@ fn read_part(
         }
     };
     let shape = file.about(&key("captions"))?.shape.clone();
-    let [rows, width] = shape[..] else {
-        return Err(
-            file.error(&key("captions"), format!("has shape {shape:?}; expected two extents. {again}"))
-        );
+    let (rows, width) = match shape[..] {
+        [rows, width] if rows > 0 && width > 1 => (rows, width),
+        _ => {
+            let problem =
+                format!("has shape {shape:?}; expected captions of at least <START> and <END>. {again}");
+            return Err(file.error(&key("captions"), problem));
+        }
     };
-    if width < 2 {
-        return Err(file.error(
-            &key("captions"),
-            format!("has rows of {width}; expected at least <START> and <END>. {again}"),
-        ));
-    }
     let captions = Captions { width, ids: file.integers(&key("captions"))? };
     let picture_of = file.integers(&key("picture_of"))?;
     let counts = [
@@ -186,12 +190,11 @@ fn read_part(
         }
     }
     let found = check(file, &about.part, &captions, &picture_of, &pictures, words);
-    match (faults, found.first()) {
-        (Some(faults), _) => faults.extend(found),
-        (None, Some(first)) => {
-            return Err(DataError::new(&first.place, format!("{}. {again}", first.problem)));
-        }
-        (None, None) => {}
+    if let Some(faults) = faults {
+        faults.extend(found);
+    } else if let Some(first) = found.iter().find(|fault| fault.kind != FaultKind::ZeroFeatures) {
+        // Features of zero are worth a word, but they can be trained on.
+        return Err(DataError::new(&first.place, format!("{}. {again}", first.problem)));
     }
     // Each lies among the pictures, or the split is not used.
     let picture_of = picture_of.into_iter().map(|row| usize::try_from(row).unwrap_or(0)).collect();

@@ -196,7 +196,7 @@ impl Format for Table {
                 listing.fault(FaultKind::DuplicateId, place, problem);
                 continue;
             }
-            listing.pictures[row].part = part;
+            listing.pictures[row].part = part.or(listing.pictures[row].part);
             listing.caption(row, &caption, place);
         }
         Ok(listing)
