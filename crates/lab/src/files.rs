@@ -58,10 +58,14 @@ impl std::error::Error for FileError {}
 /// # Ok::<(), lab::files::FileError>(())
 /// ```
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    write_with(path, |file| file.write_all(bytes))
+    write_atomically_with(path, |file| file.write_all(bytes))
 }
 
-fn write_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
+/// The same where `write` puts the bytes into the file, so that they need not be in memory together.
+pub fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let failed = |error: io::Error| FileError::system(path, "written", &error);
     let (mut file, temporary) = create_temporary(path).map_err(failed)?;
     let written = write(&mut file).and_then(|()| file.sync_all());
@@ -185,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report");
         fs::write(&path, "old").unwrap();
-        let error = write_with(&path, write).unwrap_err();
+        let error = write_atomically_with(&path, write).unwrap_err();
         assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(list_folder(folder.path()).unwrap(), ["report"]);
@@ -219,7 +223,7 @@ mod tests {
         let path = folder.path().join("report");
         fs::write(&path, "old").unwrap();
         let seen = path.clone();
-        write_with(&path, |file| {
+        write_atomically_with(&path, |file| {
             file.write_all(b"half")?;
             assert_eq!(fs::read_to_string(&seen)?, "old");
             file.write_all(b" and half")

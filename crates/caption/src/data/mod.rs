@@ -2,12 +2,26 @@
 //!
 //! A [`Source`] knows where data comes from and loads it as a [`Dataset`]; nothing after it cares which source it was.
 
+mod arrays;
 pub mod batch;
+mod bpe;
+pub mod collection;
 pub mod cs231n;
+pub mod doctor;
+mod encoding;
+pub mod fault;
+pub mod features;
+pub mod formats;
+pub mod listing;
+mod parts;
 pub mod picture;
+pub mod recognise;
 pub mod sampler;
 pub mod scenes;
+pub mod stored;
 mod subset;
+mod tables;
+pub mod tokens;
 mod vocabulary;
 
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};

@@ -6,8 +6,10 @@ mod check;
 mod choices;
 mod decoding;
 mod describe;
+mod doctor;
 mod evaluate;
 mod overfit;
+mod prepare;
 mod report;
 mod runs;
 mod score;
@@ -31,6 +33,10 @@ struct Arguments {
 enum Command {
     /// Hold autodiff against the hand-written formulas, differences and published numbers.
     Check(check::Check),
+    /// Make pictures and captions ready to train on, in one file.
+    Prepare(prepare::Prepare),
+    /// Name every fault of pictures and captions at once.
+    Doctor(doctor::Doctor),
     /// Train a captioner; a run that was interrupted goes on where its last checkpoint stands.
     Train(train::Train),
     /// Describe the pictures of a split and score the captions against all references.
@@ -50,6 +56,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Prepare(prepare) => prepare.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Describe(describe) => describe.run(),

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use caption::data::cs231n::Cs231n;
+use caption::data::fault::Fault;
+use caption::data::formats::Columns;
+use caption::data::recognise::{Recognised, Wishes, recognise};
 use caption::data::scenes::{Scene, Scenes};
+use caption::data::tokens::Tokens;
 use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
 use caption::training::{Model, SavedState};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use indicatif::{ProgressBar, ProgressStyle};
 use lab::checkpoint::{self, Checkpoint};
 use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
@@ -17,12 +21,56 @@ use serde::{Deserialize, Serialize};
 /// The best model of a run, by the metric of its recipe on the validation split.
 pub const BEST: &str = "best.json";
 
-/// Where pictures and captions come from.
-#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where pictures and captions come from, and how they are made ready.
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataChoice {
-    /// A folder in CS231n's `coco_captioning` layout; without it, scenes are rendered.
-    #[arg(long, value_name = "DIR")]
+    /// Pictures and captions: CS231n's folder, Karpathy's or COCO's JSON, Flickr8k's captions, a table, a folder of pictures with
+    /// texts beside them, or a file of `caption prepare`; without it, scenes are rendered.
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// The folder of the pictures, where it is not beside the captions.
+    #[arg(long, value_name = "DIR")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    images: Option<PathBuf>,
+    /// Features to be seen instead of the pictures: HDF5, npy, npz or safetensors, a row for each picture in the order of the
+    /// captions, or rows by name.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    features: Option<PathBuf>,
+    /// Rows and columns of a picture as it is seen, its largest centred square [default: 64].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    side: Option<usize>,
+    /// How often a token must occur in the training captions to be in the vocabulary [default: 5].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    threshold: Option<usize>,
+    /// What captions are made of [default: words].
+    #[arg(long, value_enum)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokens>,
+    /// The most words of a caption that is taken [default: 50].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    longest_caption: Option<usize>,
+    /// The most merges that byte pair encoding learns, for `--tokens bpe` [default: 2000].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    merges: Option<usize>,
+    /// The columns of a table, such as image,caption.
+    #[arg(long, value_name = "IMAGE,CAPTION", value_parser = columns)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns: Option<Columns>,
+    /// Decides which pictures are for validation and test, where the data does not say [default: 1].
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_seed: Option<u64>,
+}
+
+/// The two names of `--columns`.
+fn columns(text: &str) -> Result<Columns, String> {
+    let (image, caption) = text.split_once(',').ok_or("expected two names, IMAGE,CAPTION")?;
+    Ok(Columns { image: image.trim().into(), caption: caption.trim().into() })
 }
 
 /// Data that was loaded, with the scenes behind rendered pictures.
@@ -50,19 +98,60 @@ pub fn cell_names() -> PossibleValuesParser {
 }
 
 impl DataChoice {
-    /// Loads the data and says what it is.
+    /// What is wished of the data.
+    pub fn wishes(&self) -> Wishes {
+        Wishes {
+            images: self.images.clone(),
+            features: self.features.clone(),
+            side: self.side,
+            threshold: self.threshold,
+            tokens: self.tokens,
+            longest: self.longest_caption,
+            merges: self.merges,
+            seed: self.data_seed,
+            columns: self.columns.clone(),
+        }
+    }
+
+    /// Loads the data and says what it is; of what had to be left out it says how much.
     pub fn load(&self) -> Result<Loaded, Error> {
+        let mut faults = Vec::new();
+        let loaded = self.load_noting(&mut faults)?;
+        if !faults.is_empty() {
+            let data = self.data.as_deref().unwrap_or(Path::new("")).display();
+            println!("      {} items are left out; `caption doctor --data {data}` names them", faults.len());
+        }
+        Ok(loaded)
+    }
+
+    /// Loads the data and says what it is; what had to be left out is noted.
+    pub fn load_noting(&self, faults: &mut Vec<Fault>) -> Result<Loaded, Error> {
         let loaded = match &self.data {
             None => {
+                if *self != DataChoice::default() {
+                    let problem = "rendered scenes have their own size and words; give --data PATH, or leave the other options out";
+                    return Err(DataError::new("without --data", problem).into());
+                }
                 let scenes = Scenes::default();
                 println!("data: {}", scenes.describe());
                 let made = scenes.generate()?;
                 Loaded { data: made.dataset, scenes: Some([made.val, made.test]) }
             }
-            Some(folder) => {
-                let folder = Cs231n::new(folder);
-                println!("data: {}", folder.describe());
-                Loaded { data: folder.load()?, scenes: None }
+            Some(path) => {
+                let source = recognise(path, &self.wishes())?;
+                println!("data: {}", source.describe());
+                let data = match &source {
+                    Recognised::Collection(collection, _) => {
+                        let bar = Bar::new("pictures decoded");
+                        let (data, report) =
+                            collection.prepare(faults, &|done, total| bar.show(done, total))?;
+                        bar.finish();
+                        report.to_string().lines().for_each(|line| println!("      {line}"));
+                        data
+                    }
+                    other => other.load()?,
+                };
+                Loaded { data, scenes: None }
             }
         };
         let Dataset { vocabulary, train, val, .. } = &loaded.data;
@@ -74,6 +163,30 @@ impl DataChoice {
             vocabulary.len()
         );
         Ok(loaded)
+    }
+}
+
+/// A bar on a terminal; elsewhere nothing, for what it shows takes seconds.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar of things that are called so.
+    pub fn new(what: &'static str) -> Bar {
+        // Drawn on standard error, and hidden where that is no terminal.
+        let bar = ProgressBar::new(0).with_message(what);
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}, {eta} left");
+        Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    /// Shows that so many are done, of how many; may be called from several threads.
+    pub fn show(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+
+    /// Takes the bar away.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
     }
 }
 

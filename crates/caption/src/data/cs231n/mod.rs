@@ -16,17 +16,17 @@
 //! it into the one vector that the dataset keeps, so the memory that loading takes is that of the result. Captions
 //! are read likewise.
 
+mod faults;
 mod names;
 mod references;
-mod table;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::path::PathBuf;
 
+use super::tables::Tables;
 use super::{Captions, DataError, Dataset, NULL, Pictures, START, Source, Split, Vocabulary};
-use table::Tables;
 
 const CAPTIONS: &str = "coco2014_captions.h5";
 const VOCABULARY: &str = "coco2014_vocab.json";

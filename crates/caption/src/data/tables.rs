@@ -17,6 +17,13 @@ const WINDOW: usize = 1 << 17;
 /// More than deflate can shrink anything, which is 1032 to 1.
 const MOST_COMPRESSION: u64 = 1100;
 
+/// What a table of features holds.
+const FLOATS: &str = "floats such as float32";
+
+fn is_float(dtype: &DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F64)
+}
+
 /// One open HDF5 file.
 pub(super) struct Tables {
     place: String,
@@ -58,12 +65,29 @@ impl Tables {
         Ok(self.float_table(key)?.1)
     }
 
+    /// The shape and all numbers of a table of floats of any rank, row-major, whatever they are.
+    pub(super) fn any_floats(&self, key: &str) -> Result<(Vec<usize>, Vec<f32>), DataError> {
+        let (dataset, shape) = self.table(key, is_float, FLOATS, None)?;
+        let data = self.read_floats(key, &dataset, shape.iter().product())?;
+        Ok((shape, data))
+    }
+
+    /// The names of all tables.
+    pub(super) fn keys(&self) -> Result<Vec<String>, DataError> {
+        self.file.root().datasets().map_err(|error| self.unreadable("/", &error))
+    }
+
+    fn read_floats(&self, key: &str, dataset: &Dataset, count: usize) -> Result<Vec<f32>, DataError> {
+        // This reads a window at a time into a vector that is reserved once.
+        let data = dataset.read_f32().map_err(|error| self.unreadable(key, &error))?;
+        self.check_count(key, data.len(), count)?;
+        Ok(data)
+    }
+
     /// All numbers of a table of floats, row-major; each must be finite.
     pub(super) fn floats(&self, key: &str) -> Result<Vec<f32>, DataError> {
         let (dataset, [rows, width]) = self.float_table(key)?;
-        // This reads a window at a time into a vector that is reserved once.
-        let data = dataset.read_f32().map_err(|error| self.unreadable(key, &error))?;
-        self.check_count(key, data.len(), rows * width)?;
+        let data = self.read_floats(key, &dataset, rows * width)?;
         if let Some(at) = data.iter().position(|number| !number.is_finite()) {
             let problem = format!(
                 "row {}, column {} holds {}; expected a finite number. The features are damaged: make them or fetch \
@@ -85,55 +109,78 @@ impl Tables {
         limit: usize,
         because: &str,
     ) -> Result<([usize; RANK], Vec<i32>), DataError> {
+        let mut numbers = Vec::new();
+        let shape = self.visit_integers::<RANK>(key, |shape, number| {
+            let width: usize = shape[1..].iter().product();
+            if numbers.is_empty() {
+                let count = shape[0] * width;
+                let reserved = numbers.try_reserve_exact(count);
+                reserved.map_err(|why| self.error(key, format!("{count} numbers: {why}")))?;
+            }
+            match i32::try_from(number) {
+                Ok(index) if usize::try_from(index).is_ok_and(|index| index < limit) => {
+                    numbers.push(index);
+                    Ok(())
+                }
+                _ => {
+                    let (row, column) = (numbers.len() / width, numbers.len() % width);
+                    let at = if RANK > 1 { format!("row {row}, column {column}") } else { format!("row {row}") };
+                    let problem = format!(
+                        "{at} holds {number}, but {because}, so that an index must lie in 0..{limit}. The files \
+                         do not fit each other, or one is damaged: fetch them again"
+                    );
+                    Err(self.error(key, problem))
+                }
+            }
+        })?;
+        Ok((shape, numbers))
+    }
+
+    /// Shows each number of a table of whole numbers, in order, and returns the table's shape.
+    pub(super) fn visit_integers<const RANK: usize>(
+        &self,
+        key: &str,
+        mut visit: impl FnMut([usize; RANK], i64) -> Result<(), DataError>,
+    ) -> Result<[usize; RANK], DataError> {
         use DType::{I8, I16, I32, I64, U8, U16, U32, U64};
         let suits = |dtype: &DType| matches!(dtype, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64);
-        let (dataset, shape) = self.table::<RANK>(key, suits, "whole numbers such as int32")?;
+        let (dataset, shape) = self.table_of_rank::<RANK>(key, suits, "whole numbers such as int32")?;
         let width: usize = shape[1..].iter().product();
-        let count = shape[0] * width;
-
-        let mut numbers = Vec::new();
-        numbers.try_reserve_exact(count).map_err(|why| self.error(key, format!("{count} numbers: {why}")))?;
+        let mut count = 0;
         let window = (WINDOW / width).max(1);
         for start in (0..shape[0]).step_by(window) {
             let wide = dataset
                 .read_i64_rows(start as u64, window as u64)
                 .map_err(|error| self.unreadable(key, &error))?;
-            for number in wide {
-                match i32::try_from(number) {
-                    Ok(index) if usize::try_from(index).is_ok_and(|index| index < limit) => {
-                        numbers.push(index)
-                    }
-                    _ => {
-                        let (row, column) = (numbers.len() / width, numbers.len() % width);
-                        let at = if RANK > 1 {
-                            format!("row {row}, column {column}")
-                        } else {
-                            format!("row {row}")
-                        };
-                        let problem = format!(
-                            "{at} holds {number}, but {because}, so that an index must lie in 0..{limit}. The files \
-                             do not fit each other, or one is damaged: fetch them again"
-                        );
-                        return Err(self.error(key, problem));
-                    }
-                }
-            }
+            count += wide.len();
+            wide.into_iter().try_for_each(|number| visit(shape, number))?;
         }
-        self.check_count(key, numbers.len(), count)?;
-        Ok((shape, numbers))
+        self.check_count(key, count, shape[0] * width)?;
+        Ok(shape)
     }
 
     fn float_table(&self, key: &str) -> Result<(Dataset, [usize; 2]), DataError> {
-        self.table(key, |dtype| matches!(dtype, DType::F32 | DType::F64), "floats such as float32")
+        self.table_of_rank(key, is_float, FLOATS)
     }
 
-    /// A table, its kind of number, its rank and its size checked.
-    fn table<const RANK: usize>(
+    fn table_of_rank<const RANK: usize>(
         &self,
         key: &str,
         suits: impl Fn(&DType) -> bool,
         wanted: &str,
     ) -> Result<(Dataset, [usize; RANK]), DataError> {
+        let (dataset, shape) = self.table(key, suits, wanted, Some(RANK))?;
+        Ok((dataset, shape.try_into().expect("the rank that was asked for")))
+    }
+
+    /// A table, its kind of number, its rank and its size checked.
+    fn table(
+        &self,
+        key: &str,
+        suits: impl Fn(&DType) -> bool,
+        wanted: &str,
+        rank: Option<usize>,
+    ) -> Result<(Dataset, Vec<usize>), DataError> {
         let dataset = self.file.dataset(key).map_err(|error| self.unfound(key, &error))?;
         let dtype = dataset.dtype().map_err(|error| self.unreadable(key, &error))?;
         if !suits(&dtype) {
@@ -142,15 +189,15 @@ impl Tables {
             return Err(self.error(key, problem));
         }
 
-        let found = dataset.shape().map_err(|error| self.unreadable(key, &error))?;
-        let shown = found.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-        let Ok(shape) = <[u64; RANK]>::try_from(found.as_slice()) else {
+        let shape = dataset.shape().map_err(|error| self.unreadable(key, &error))?;
+        let shown = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        if let Some(rank) = rank.filter(|rank| *rank != shape.len()) {
             let problem = format!(
-                "has rank {}, shape ({shown}); expected rank {RANK}. This is another file, or damaged: fetch it again",
-                found.len()
+                "has rank {}, shape ({shown}); expected rank {rank}. This is another file, or damaged: fetch it again",
+                shape.len()
             );
             return Err(self.error(key, problem));
-        };
+        }
         if shape.contains(&0) {
             let problem =
                 format!("is empty, shape ({shown}); expected at least one row. Fetch the file again");
@@ -170,12 +217,11 @@ impl Tables {
         }
         self.check_stored(key, &dataset, &shape)?;
         // What fits the file's length fits a `usize`, save on a machine with 32 bits.
-        let mut axes = [0; RANK];
-        for (axis, found) in axes.iter_mut().zip(shape) {
-            *axis = usize::try_from(found)
-                .map_err(|_| self.error(key, format!("shape ({shown}) is too large for this machine")))?;
-        }
-        Ok((dataset, axes))
+        let axes = shape.iter().map(|axis| {
+            usize::try_from(*axis)
+                .map_err(|_| self.error(key, format!("shape ({shown}) is too large for this machine")))
+        });
+        Ok((dataset, axes.collect::<Result<_, _>>()?))
     }
 
     /// All storage of a table lies within the file. HDF5 reads what was never written as zeros; here that is a fault.

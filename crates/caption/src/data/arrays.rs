@@ -1,0 +1,348 @@
+//! Named arrays in a `safetensors` file, each read by itself and only when it is asked for.
+//!
+//! ```text
+//! length of the header, 8 bytes, little end first
+//! {"name": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}, "__metadata__": {"format": "…"}}
+//! the arrays, one after another
+//! ```
+//!
+//! `lab::tensors` takes a whole file into memory, as checkpoints are; features and prepared data are larger, and bytes of
+//! pictures are none of its types. The header is believed only as far as the length of the file backs it: an array lies
+//! within the file, and has as many bytes as its shape says.
+//!
+//! Source: <https://huggingface.co/docs/safetensors>.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use lab::files::{plain_length, write_atomically_with};
+use serde::{Deserialize, Serialize};
+
+use super::DataError;
+
+/// The longest header; the format's own limit.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Numbers decoded at a time.
+const WINDOW: usize = 1 << 16;
+
+/// What the header says of an array.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
+    /// The type of its numbers, such as `F32`.
+    pub dtype: String,
+    /// Its extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Where it begins and ends after the header, in bytes.
+    pub data_offsets: (u64, u64),
+}
+
+/// An open file of arrays.
+pub(super) struct ArrayFile {
+    place: String,
+    file: File,
+    /// Where the arrays begin.
+    start: u64,
+    arrays: BTreeMap<String, About>,
+    /// What the file says it is.
+    pub format: Option<String>,
+}
+
+/// Numbers that are to be written.
+#[derive(Clone, Copy)]
+pub(super) enum Numbers<'a> {
+    /// Bytes.
+    U8(&'a [u8]),
+    /// Indices.
+    I32(&'a [i32]),
+    /// Features.
+    F32(&'a [f32]),
+}
+
+/// Bytes of a number of a type; none for a type that is not read here.
+fn size_of(dtype: &str) -> Option<usize> {
+    match dtype {
+        "U8" => Some(1),
+        "F16" | "BF16" => Some(2),
+        "F32" | "I32" => Some(4),
+        "F64" => Some(8),
+        _ => None,
+    }
+}
+
+/// Whether a file begins like one of this format.
+pub(super) fn is_one(beginning: &[u8]) -> bool {
+    let length = beginning.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    (2..=LONGEST_HEADER).contains(&length) && beginning.get(8) == Some(&b'{')
+}
+
+impl ArrayFile {
+    /// Opens a file and reads its header.
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let place = path.display().to_string();
+        let error = |problem: String| DataError::new(&place, problem);
+        let damaged = |what: String| {
+            error(format!("{what}; the file is cut short, damaged or of another kind. Make it again"))
+        };
+        let length = plain_length(path).map_err(|why| error(format!("{}; {}", why.problem, why.advice)))?;
+        let mut file = File::open(path).map_err(|why| error(format!("cannot be opened ({why})")))?;
+        let mut prefix = [0; 8];
+        file.read_exact(&mut prefix).map_err(|why| damaged(format!("has no header ({why})")))?;
+        let header_length = u64::from_le_bytes(prefix);
+        if header_length > LONGEST_HEADER.min(length.saturating_sub(8)) {
+            return Err(damaged(format!("claims a header of {header_length} bytes in a file of {length}")));
+        }
+        // At most a hundred million, as was checked.
+        let mut header = vec![0; header_length as usize];
+        file.read_exact(&mut header).map_err(|why| damaged(format!("cannot be read ({why})")))?;
+        let mut entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
+            .map_err(|why| damaged(format!("has no header in JSON ({why})")))?;
+        let format =
+            entries.remove("__metadata__").and_then(|about| Some(about.get("format")?.as_str()?.to_string()));
+
+        let start = 8 + header_length;
+        let mut arrays = BTreeMap::new();
+        for (name, about) in entries {
+            let about: About = serde_json::from_value(about)
+                .map_err(|why| damaged(format!("key `{name}`: the header is not of the format ({why})")))?;
+            let (from, to) = about.data_offsets;
+            if from > to || to > length - start {
+                let problem = format!("key `{name}`: claims the bytes {from} to {to} of {}", length - start);
+                return Err(damaged(problem));
+            }
+            let claimed =
+                about.shape.iter().try_fold(size_of(&about.dtype).unwrap_or(0) as u64, |bytes, extent| {
+                    bytes.checked_mul(*extent as u64)
+                });
+            if size_of(&about.dtype).is_some() && claimed != Some(to - from) {
+                let problem = format!(
+                    "key `{name}`: has shape {:?} of {} in {} bytes",
+                    about.shape,
+                    about.dtype,
+                    to - from
+                );
+                return Err(damaged(problem));
+            }
+            arrays.insert(name, about);
+        }
+        Ok(ArrayFile { place, file, start, arrays, format })
+    }
+
+    /// All arrays by name.
+    pub(super) fn arrays(&self) -> &BTreeMap<String, About> {
+        &self.arrays
+    }
+
+    /// An error at a key of this file.
+    pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> DataError {
+        DataError::new(format!("{}, key `{key}`", self.place), problem)
+    }
+
+    /// The shape of an array.
+    pub(super) fn about(&self, key: &str) -> Result<&About, DataError> {
+        self.arrays.get(key).ok_or_else(|| {
+            let found: Vec<&str> = self.arrays.keys().take(10).map(String::as_str).collect();
+            self.error(key, format!("there is no such key; the file holds {}", found.join(", ")))
+        })
+    }
+
+    /// All bytes of an array of bytes.
+    pub(super) fn bytes(&mut self, key: &str) -> Result<Vec<u8>, DataError> {
+        self.expect(key, "U8")?;
+        let mut bytes = vec![0; self.seek(key)? as usize];
+        self.file.read_exact(&mut bytes).map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+        Ok(bytes)
+    }
+
+    /// All numbers of an array of indices.
+    pub(super) fn integers(&mut self, key: &str) -> Result<Vec<i32>, DataError> {
+        self.expect(key, "I32")?;
+        self.decode(key, i32::from_le_bytes)
+    }
+
+    /// All numbers of an array of floats of any width.
+    pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>, DataError> {
+        match self.about(key)?.dtype.as_str() {
+            "F32" => self.decode(key, f32::from_le_bytes),
+            "F64" => self.decode(key, |bytes| f64::from_le_bytes(bytes) as f32),
+            "F16" => self.decode(key, |bytes| half(u16::from_le_bytes(bytes))),
+            // The upper half of a float of 32 bits.
+            "BF16" => self.decode(key, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+            dtype => Err(self.error(key, format!("holds {dtype}; expected floats: F16, BF16, F32 or F64"))),
+        }
+    }
+
+    fn expect(&self, key: &str, dtype: &str) -> Result<(), DataError> {
+        let found = &self.about(key)?.dtype;
+        if found == dtype { Ok(()) } else { Err(self.error(key, format!("holds {found}; expected {dtype}"))) }
+    }
+
+    /// Goes to the beginning of an array, and returns how many bytes it has.
+    fn seek(&mut self, key: &str) -> Result<u64, DataError> {
+        let (from, to) = self.about(key)?.data_offsets;
+        let sought = self.file.seek(SeekFrom::Start(self.start + from));
+        sought.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+        Ok(to - from)
+    }
+
+    /// All numbers of `SIZE` bytes of an array, decoded window by window, so that the bytes are never there together.
+    fn decode<const SIZE: usize, T>(
+        &mut self,
+        key: &str,
+        decode: fn([u8; SIZE]) -> T,
+    ) -> Result<Vec<T>, DataError> {
+        // Within the file, as was checked when it was opened; so no more is reserved than there is.
+        let mut left = self.seek(key)? as usize / SIZE;
+        let mut numbers = Vec::with_capacity(left);
+        let mut window = vec![0; left.min(WINDOW) * SIZE];
+        while left > 0 {
+            let some = &mut window[..left.min(WINDOW) * SIZE];
+            let read = self.file.read_exact(some);
+            read.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+            numbers.extend(some.as_chunks().0.iter().map(|bytes| decode(*bytes)));
+            left -= some.len() / SIZE;
+        }
+        Ok(numbers)
+    }
+}
+
+/// A float of 16 bits, IEEE 754 binary16, as one of 32; exact.
+pub(super) fn half(bits: u16) -> f32 {
+    let sign = u32::from(bits >> 15) << 31;
+    let exponent = u32::from(bits >> 10 & 0x1f);
+    let fraction = u32::from(bits & 0x3ff);
+    match exponent {
+        // Steps of 2^-24 below the smallest normal number.
+        0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
+        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}
+
+/// Writes arrays in their order; the file is there whole or not at all, and equal arrays give equal bytes.
+pub(super) fn write(
+    path: &Path,
+    format: &str,
+    arrays: &[(String, Vec<usize>, Numbers)],
+) -> Result<(), DataError> {
+    let mut at = 0;
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".into(), serde_json::json!({ "format": format }));
+    for (name, shape, numbers) in arrays {
+        let (dtype, size, count) = match numbers {
+            Numbers::U8(numbers) => ("U8", 1, numbers.len()),
+            Numbers::I32(numbers) => ("I32", 4, numbers.len()),
+            Numbers::F32(numbers) => ("F32", 4, numbers.len()),
+        };
+        debug_assert_eq!(shape.iter().product::<usize>(), count, "{name}");
+        let end = at + (size * count) as u64;
+        let about = serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": [at, end] });
+        header.insert(name.clone(), about);
+        at = end;
+    }
+    let mut header = serde_json::Value::Object(header).to_string();
+    // Readers that map the file want the numbers aligned.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let written = write_atomically_with(path, |file| {
+        let mut out = BufWriter::with_capacity(1 << 16, file);
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(header.as_bytes())?;
+        for (_, _, numbers) in arrays {
+            match numbers {
+                Numbers::U8(numbers) => out.write_all(numbers)?,
+                Numbers::I32(numbers) => {
+                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
+                }
+                Numbers::F32(numbers) => {
+                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
+                }
+            }
+        }
+        out.flush()
+    });
+    written.map_err(|error| {
+        DataError::new(error.path.display().to_string(), format!("{}; {}", error.problem, error.advice))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_safetensors_reads_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let arrays = [
+            ("b".to_string(), vec![2, 2], Numbers::F32(&[1.0, -2.5, 0.0, f32::MIN_POSITIVE])),
+            ("a".to_string(), vec![3], Numbers::I32(&[1, -2, i32::MAX])),
+            ("c".to_string(), vec![5], Numbers::U8(b"bytes")),
+        ];
+        write(&path, "test 1", &arrays).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        write(&path, "test 1", &arrays).unwrap();
+        assert_eq!(first, std::fs::read(&path).unwrap());
+        assert!(is_one(&first));
+
+        let mut file = ArrayFile::open(&path).unwrap();
+        assert_eq!(file.format.as_deref(), Some("test 1"));
+        assert_eq!(file.floats("b").unwrap(), [1.0, -2.5, 0.0, f32::MIN_POSITIVE]);
+        assert_eq!(file.integers("a").unwrap(), [1, -2, i32::MAX]);
+        assert_eq!(file.bytes("c").unwrap(), b"bytes");
+        assert!(file.integers("b").unwrap_err().to_string().contains("holds F32; expected I32"));
+        assert!(file.floats("z").unwrap_err().to_string().contains("no such key; the file holds a, b, c"));
+
+        let theirs = safetensors::SafeTensors::deserialize(&first).unwrap();
+        assert_eq!(theirs.tensor("b").unwrap().shape(), [2, 2]);
+        assert_eq!(theirs.tensor("c").unwrap().data(), b"bytes");
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_is_an_error_and_not_an_allocation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let check = |length: u64, header: &str, expected: &str| {
+            std::fs::write(&path, [&length.to_le_bytes()[..], header.as_bytes(), &[0; 16]].concat()).unwrap();
+            let error = ArrayFile::open(&path).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        let array = |shape: &str, from: u64, to: u64| {
+            format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}}}"#)
+        };
+        check(u64::MAX, "{}", "claims a header of 18446744073709551615 bytes");
+        check(40, "{}", "claims a header of 40 bytes in a file of 26");
+        check(2, "{]", "no header in JSON");
+        for (shape, from, to, expected) in [
+            ("[1000000000000]", 0, 4_000_000_000_000, "claims the bytes 0 to 4000000000000 of 16"),
+            ("[4]", 12, 8, "claims the bytes 12 to 8"),
+            ("[1000000000000]", 0, 16, "has shape [1000000000000] of F32 in 16 bytes"),
+            ("[4611686018427387904, 4]", 0, 16, "in 16 bytes"),
+            ("[-1]", 0, 16, "not of the format"),
+        ] {
+            let header = array(shape, from, to);
+            check(header.len() as u64, &header, expected);
+        }
+    }
+
+    #[test]
+    fn floats_of_sixteen_bits() {
+        // From the table of the format's Wikipedia page.
+        for (bits, expected) in [
+            (0x0000, 0.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x03ff, 6.097_555e-5),
+            (0x0400, 6.103_515_6e-5),
+            (0x3555, 0.333_251_95),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x7c00, f32::INFINITY),
+        ] {
+            assert_eq!(half(bits), expected, "{bits:x}");
+        }
+        assert!(half(0x7e00).is_nan());
+        assert!(half(0x8000).is_sign_negative());
+    }
+}

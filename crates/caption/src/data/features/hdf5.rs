@@ -1,0 +1,51 @@
+//! Features in an HDF5 file: one table of all rows, or a table for each picture.
+
+use std::path::Path;
+
+use super::{ALL, FeatureTable};
+use crate::data::DataError;
+use crate::data::tables::Tables;
+
+pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+    let file = Tables::open(path)?;
+    let keys = file.keys()?;
+    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
+    let place = path.display().to_string();
+    match whole {
+        Some(key) => {
+            let (shape, data) = file.any_floats(key)?;
+            FeatureTable::whole(format!("{place}, key `{key}`"), super::Array { shape, data }, None)
+        }
+        None => {
+            let array = |key: &String| {
+                let (shape, data) = file.any_floats(key)?;
+                Ok((key.clone(), super::Array { shape, data }))
+            };
+            FeatureTable::by_name(place, keys.iter().map(array).collect::<Result<_, DataError>>()?)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdf5_pure::FileBuilder;
+
+    #[test]
+    fn all_rows_or_a_table_for_each_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.h5");
+        let check = |tables: &[(&str, &[u64])], rows: usize, names: usize| {
+            let mut builder = FileBuilder::new();
+            for (name, shape) in tables {
+                let numbers = vec![0.5f32; shape.iter().product::<u64>() as usize];
+                builder.create_dataset(name).with_data(&numbers).with_shape(shape);
+            }
+            builder.write(&path).unwrap();
+            let table = super::super::read(&path).unwrap();
+            assert_eq!((table.rows(), table.names.map_or(0, |names| names.len())), (rows, names));
+        };
+        check(&[("features", &[2, 3])], 2, 0);
+        check(&[("features", &[2, 3]), ("other", &[1])], 2, 0);
+        check(&[("a.jpg", &[3]), ("b.jpg", &[1, 3])], 2, 2);
+    }
+}

@@ -1,0 +1,55 @@
+//! Features in a `safetensors` file: one array of all rows, or an array for each picture.
+
+use std::path::Path;
+
+use super::{ALL, Array, FeatureTable};
+use crate::data::DataError;
+use crate::data::arrays::ArrayFile;
+
+pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+    let mut file = ArrayFile::open(path)?;
+    let keys: Vec<String> = file.arrays().keys().cloned().collect();
+    let mut array = |key: &str| {
+        let shape = file.about(key)?.shape.clone();
+        Ok(Array { shape, data: file.floats(key)? })
+    };
+    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
+    let place = path.display().to_string();
+    match whole {
+        Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None),
+        None => {
+            let arrays: Result<_, DataError> =
+                keys.iter().map(|key| Ok((key.clone(), array(key)?))).collect();
+            FeatureTable::by_name(place, arrays?)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::arrays::{Numbers, write};
+
+    #[test]
+    fn all_rows_or_an_array_for_each_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.safetensors");
+        let check = |arrays: &[(&str, &[usize])], rows: usize, names: &[(&str, usize)]| {
+            let numbers = [0.5; 6];
+            let arrays: Vec<_> = arrays
+                .iter()
+                .map(|(name, shape)| {
+                    (name.to_string(), shape.to_vec(), Numbers::F32(&numbers[..shape.iter().product()]))
+                })
+                .collect();
+            write(&path, "pt", &arrays).unwrap();
+            let table = super::super::read(&path).unwrap();
+            assert_eq!(table.rows(), rows);
+            let found = table.names.unwrap_or_default();
+            assert_eq!(found.len(), names.len());
+            names.iter().for_each(|(name, row)| assert_eq!(found.get(*name), Some(row)));
+        };
+        check(&[("features", &[2, 3]), ("other", &[1])], 2, &[]);
+        check(&[("anything", &[3, 2])], 3, &[]);
+        check(&[("b.jpg", &[3]), ("a.jpg", &[1, 3])], 2, &[("a.jpg", 0), ("b.jpg", 1)]);
+    }
+}

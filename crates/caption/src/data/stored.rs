@@ -1,0 +1,260 @@
+//! Prepared data in one file: what [`Collection`](super::collection::Collection) made of pictures and captions, ready to train on.
+//!
+//! The file is of the `safetensors` format, so that other programs can look into it:
+//!
+//! | key | what it is |
+//! |---|---|
+//! | `PART/pictures` | pixels (pictures, side, side, 3) as bytes, or features (pictures, width) |
+//! | `PART/captions` | indices of the vocabulary (captions, width): `<START>`, tokens, `<END>`, padded with `<NULL>` |
+//! | `PART/picture_of` | for each caption the row of its picture |
+//! | `about` | JSON in bytes: what was prepared, the vocabulary, and names and reference captions of each part |
+//!
+//! PART is `train`, `val` or `test`; the last need not be there. Equal datasets give equal bytes. Loading takes the memory that the
+//! file is long, and no more: each array is read straight into the dataset (`docs/notes/prepared-data.md` says why it is not
+//! mapped). Every index is checked on the way in.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::arrays::{ArrayFile, Numbers, write};
+use super::fault::{Fault, FaultKind};
+use super::listing::Part;
+use super::{Captions, DataError, Dataset, Pictures, START, Source, Split, Vocabulary};
+
+/// What such a file says it is.
+const FORMAT: &str = "unspool captions 1";
+
+/// A file of prepared data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The file.
+    pub file: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct About {
+    description: String,
+    vocabulary: Vec<String>,
+    parts: Vec<PartAbout>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartAbout {
+    part: String,
+    names: Vec<String>,
+    /// For each picture its captions, words apart by spaces.
+    references: Vec<Vec<String>>,
+}
+
+fn parts(dataset: &Dataset) -> impl Iterator<Item = (Part, &Split)> {
+    let splits = [Some(&dataset.train), Some(&dataset.val), dataset.test.as_ref()];
+    Part::ALL.into_iter().zip(splits).filter_map(|(part, split)| Some((part, split?)))
+}
+
+/// Writes a dataset; the file is there whole or not at all.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), DataError> {
+    let join = |captions: &Vec<Vec<String>>| captions.iter().map(|words| words.join(" ")).collect();
+    let about = |(part, split): (Part, &Split)| PartAbout {
+        part: part.name().into(),
+        names: split.names.clone(),
+        references: split.references.iter().map(join).collect(),
+    };
+    let about = About {
+        description: description.into(),
+        vocabulary: dataset.vocabulary.words().to_vec(),
+        parts: parts(dataset).map(about).collect(),
+    };
+    let about = serde_json::to_vec(&about).expect("texts and lists are JSON");
+
+    let rows =
+        |split: &Split| split.picture_of.iter().map(|row| i32::try_from(*row)).collect::<Result<Vec<_>, _>>();
+    let picture_of: Result<Vec<Vec<i32>>, _> = parts(dataset).map(|(_, split)| rows(split)).collect();
+    let picture_of = picture_of
+        .map_err(|_| DataError::new(path.display().to_string(), "more than 2147483647 pictures"))?;
+    let (mut wide, mut bytes) = (Vec::new(), Vec::new());
+    for ((part, split), picture_of) in parts(dataset).zip(&picture_of) {
+        let key = |what: &str| format!("{}/{what}", part.name());
+        let Split { captions, pictures, .. } = split;
+        wide.push((key("captions"), vec![captions.len(), captions.width], Numbers::I32(&captions.ids)));
+        wide.push((key("picture_of"), vec![picture_of.len()], Numbers::I32(picture_of)));
+        match pictures {
+            Pictures::Features { width, data } => {
+                wide.push((key("pictures"), vec![pictures.len(), *width], Numbers::F32(data)));
+            }
+            Pictures::Pixels { height, width, data } => {
+                bytes.push((key("pictures"), vec![pictures.len(), *height, *width, 3], Numbers::U8(data)));
+            }
+        }
+    }
+    // Bytes come last, so that the wider numbers before them lie aligned.
+    wide.append(&mut bytes);
+    wide.push(("about".into(), vec![about.len()], Numbers::U8(&about)));
+    write(path, FORMAT, &wide)
+}
+
+impl Stored {
+    /// Whether a file that begins so is one of prepared data.
+    pub fn is_one(path: &Path) -> bool {
+        ArrayFile::open(path).is_ok_and(|file| file.format.as_deref() == Some(FORMAT))
+    }
+
+    /// Loads the dataset; what does not fit is noted where faults are asked for, and ends the loading where not.
+    fn read(&self, mut faults: Option<&mut Vec<Fault>>) -> Result<Dataset, DataError> {
+        let mut file = ArrayFile::open(&self.file)?;
+        if file.format.as_deref() != Some(FORMAT) {
+            let problem =
+                format!("is no prepared data, which would say `{FORMAT}`. Make it by `caption prepare`");
+            return Err(DataError::new(self.file.display().to_string(), problem));
+        }
+        let bytes = file.bytes("about")?;
+        let about: About = serde_json::from_slice(&bytes).map_err(|why| {
+            file.error("about", format!("is not what was written ({why}). Prepare the data again"))
+        })?;
+        let vocabulary = Vocabulary::from_entries(about.vocabulary);
+        let special = Vocabulary::new([]);
+        if !vocabulary.words().starts_with(special.words()) {
+            let problem = format!("has a vocabulary that does not begin with {}", special.words().join(", "));
+            return Err(file.error("about", format!("{problem}. Prepare the data again")));
+        }
+        let mut splits = Vec::new();
+        for part in about.parts {
+            let name = part.part.clone();
+            splits.push((name, read_part(&mut file, part, vocabulary.len(), faults.as_deref_mut())?));
+        }
+        let mut take = |part: Part| {
+            let at = splits.iter().position(|(name, _)| name == part.name())?;
+            Some(splits.swap_remove(at).1)
+        };
+        match (take(Part::Train), take(Part::Val)) {
+            (Some(train), Some(val)) => Ok(Dataset { vocabulary, train, val, test: take(Part::Test) }),
+            _ => Err(file.error("about", "has no part `train` or none `val`. Prepare the data again")),
+        }
+    }
+
+    /// All that does not fit in the file.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Err(error) = self.read(Some(&mut faults)) {
+            faults.push(Fault::new(FaultKind::Unreadable, error.place, error.problem));
+        }
+        faults
+    }
+}
+
+fn read_part(
+    file: &mut ArrayFile,
+    about: PartAbout,
+    words: usize,
+    faults: Option<&mut Vec<Fault>>,
+) -> Result<Split, DataError> {
+    let key = |what: &str| format!("{}/{what}", about.part);
+    let again = "The file is damaged: prepare the data again";
+    let shape = file.about(&key("pictures"))?.shape.clone();
+    let pictures = match shape[..] {
+        [_, width] if !shape.contains(&0) => {
+            Pictures::Features { width, data: file.floats(&key("pictures"))? }
+        }
+        [_, height, width, 3] if !shape.contains(&0) => {
+            Pictures::Pixels { height, width, data: file.bytes(&key("pictures"))? }
+        }
+        _ => {
+            return Err(file.error(
+                &key("pictures"),
+                format!("has shape {shape:?}; expected features or pixels. {again}"),
+            ));
+        }
+    };
+    let shape = file.about(&key("captions"))?.shape.clone();
+    let (rows, width) = match shape[..] {
+        [rows, width] if rows > 0 && width > 1 => (rows, width),
+        _ => {
+            let problem =
+                format!("has shape {shape:?}; expected captions of at least <START> and <END>. {again}");
+            return Err(file.error(&key("captions"), problem));
+        }
+    };
+    let captions = Captions { width, ids: file.integers(&key("captions"))? };
+    let picture_of = file.integers(&key("picture_of"))?;
+    let counts = [
+        ("picture_of", picture_of.len(), rows),
+        ("names", about.names.len(), pictures.len()),
+        ("references", about.references.len(), pictures.len()),
+    ];
+    for (what, found, expected) in counts {
+        if found != expected {
+            return Err(file.error(&key(what), format!("has {found} entries; expected {expected}. {again}")));
+        }
+    }
+    let found = check(file, &about.part, &captions, &picture_of, &pictures, words);
+    if let Some(faults) = faults {
+        faults.extend(found);
+    } else if let Some(first) = found.iter().find(|fault| fault.kind != FaultKind::ZeroFeatures) {
+        // Features of zero are worth a word, but they can be trained on.
+        return Err(DataError::new(&first.place, format!("{}. {again}", first.problem)));
+    }
+    // Each lies among the pictures, or the split is not used.
+    let picture_of = picture_of.into_iter().map(|row| usize::try_from(row).unwrap_or(0)).collect();
+    let split = |caption: &String| caption.split(' ').map(String::from).collect();
+    let references = about.references.iter().map(|captions| captions.iter().map(split).collect()).collect();
+    Ok(Split { pictures, names: about.names, captions, picture_of, references })
+}
+
+/// Captions and features that do not fit.
+fn check(
+    file: &ArrayFile,
+    part: &str,
+    captions: &Captions,
+    picture_of: &[i32],
+    pictures: &Pictures,
+    words: usize,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let place =
+        |what: &str, row: usize| format!("{}, row {row}", file.error(&format!("{part}/{what}"), "").place);
+    for row in 0..captions.len() {
+        let ids = captions.row(row);
+        let outside = ids.iter().find(|id| usize::try_from(**id).map_or(true, |id| id >= words));
+        if let Some(id) = outside {
+            let problem = format!("has the index {id}, but the vocabulary has {words} entries");
+            faults.push(Fault::new(FaultKind::IndexOutside, place("captions", row), problem));
+        } else if ids[0] != START || ids[1..].iter().all(|id| *id == 0) {
+            faults.push(Fault::new(
+                FaultKind::EmptyCaption,
+                place("captions", row),
+                "does not begin with <START>, or has nothing after it",
+            ));
+        }
+    }
+    for (row, picture) in picture_of.iter().enumerate() {
+        if usize::try_from(*picture).map_or(true, |picture| picture >= pictures.len()) {
+            let problem = format!("is of picture {picture}, but there are {}", pictures.len());
+            faults.push(Fault::new(FaultKind::PictureOutside, place("picture_of", row), problem));
+        }
+    }
+    if let Pictures::Features { width, data } = pictures {
+        let rows = data.chunks_exact(*width).enumerate();
+        faults.extend(
+            rows.filter_map(|(row, numbers)| super::features::fault_of(numbers, || place("pictures", row))),
+        );
+    }
+    faults
+}
+
+impl Source for Stored {
+    fn describe(&self) -> String {
+        let about = || {
+            let mut file = ArrayFile::open(&self.file).ok()?;
+            serde_json::from_slice::<About>(&file.bytes("about").ok()?).ok()
+        };
+        let from = about().map_or(String::new(), |about| format!(", made of {}", about.description));
+        format!("prepared data in {}{from}", self.file.display())
+    }
+
+    fn load(&self) -> Result<Dataset, DataError> {
+        self.read(None)
+    }
+}
