@@ -242,26 +242,27 @@ fn rewards_rise_when_they_are_trained_on() {
     let few = Dataset { train: data.train.clone().first(32), ..data };
     let model = taught(&few, |settings, recipe| {
         (settings.embedding, settings.hidden) = (16, 32);
-        (recipe.steps, recipe.batch, recipe.learning_rate) = (60, 32, 5e-3);
+        (recipe.steps, recipe.batch, recipe.learning_rate) = (150, 32, 5e-3);
     });
     let references = reward_references(&few.train);
     let cider = CiderD::of(&references);
     let recipe = Recipe {
-        steps: 60,
+        steps: 100,
         batch: 32,
-        learning_rate: 2e-3,
+        learning_rate: 3e-3,
         schedule: Schedule::Constant,
         ..Recipe::default()
     };
     let mut training = Training::from_model(&model, recipe, 32).unwrap();
     let found: Vec<[f64; 2]> =
-        (0..60).map(|_| training.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap()).collect();
+        (0..100).map(|_| training.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap()).collect();
     let mean = |some: &[[f64; 2]], which: usize| {
         some.iter().map(|rewards| rewards[which]).sum::<f64>() / some.len() as f64
     };
+    // At so large a rate the first steps throw the model far back, and rewards alone bring it up again.
     for which in [0, 1] {
-        let [before, after] = [&found[..10], &found[50..]].map(|some| mean(some, which));
-        assert!(after > 1.05 * before, "{which}: {before}, then {after}");
+        let [before, after] = [&found[10..40], &found[70..]].map(|some| mean(some, which));
+        assert!(after > 1.3 * before, "{which}: {before}, then {after}");
     }
 
     // And again with an interruption, to the bit.

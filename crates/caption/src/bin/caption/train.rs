@@ -38,7 +38,7 @@ pub struct Train {
     /// Save a checkpoint after every so many steps, beside those after each epoch.
     #[arg(long, value_name = "STEPS")]
     checkpoint_every: Option<NonZeroU64>,
-    /// Fine-tune the model of this run on CIDEr-D, by self-critical training; one tenth of the learning rate is a good start.
+    /// Fine-tune the model of this run on CIDEr-D, by self-critical training; choose a much smaller learning rate.
     #[arg(
         long,
         value_name = "RUN",
