@@ -117,6 +117,27 @@ fn words_one_at_a_time_have_the_probabilities_of_whole_captions() {
     }
 }
 
+#[test]
+fn a_transformer_says_no_more_words_than_it_has_positions() {
+    for settings in all() {
+        let Architecture::Transformer { positions, .. } = settings.architecture else { continue };
+        let (model, params) = model(&settings);
+        let split = split(settings.input);
+        let mut seen = Vec::new();
+        split.pictures.see(0..3, &mut seen);
+        for longest in [positions, 4 * positions] {
+            let decoding = Decoding { longest, say_unknown: true, ..Decoding::default() };
+            let decoded = model.decode(&mut Engine::new(), &params, &[0, 1, 2], &seen, &decoding).unwrap();
+            for caption in decoded.iter().flatten() {
+                assert!(
+                    caption.words.len() <= positions && caption.log_probability.is_finite(),
+                    "{caption:?}"
+                );
+            }
+        }
+    }
+}
+
 /// A matrix by the name of its parameter, as rows.
 fn matrix(params: &Params, name: &str) -> Vec<Vec<f64>> {
     let value = params.get(name).unwrap();

@@ -73,6 +73,14 @@ impl<C: Cell> Decoder<C> {
         }
     }
 
+    /// How many steps there can be, where they are limited: a transformer has so many positions.
+    pub(super) fn most_steps(&self, params: &Params) -> Option<usize> {
+        match self {
+            Decoder::Recurrent(_) | Decoder::Attention(_) => None,
+            Decoder::Transformer(decoder) => Some(params[decoder.positions.table].shape().dim(0).at(1)),
+        }
+    }
+
     /// How wide what comes out is.
     pub(super) fn outputs(&self, params: &Params, settings: &ModelSettings) -> usize {
         let (words, hidden) = (settings.embedding, settings.hidden);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Bounds;
 use super::query::{LONGEST, WIDEST};
-use crate::model::Input;
+use crate::model::{Architecture, Input, ModelSettings};
 use crate::training::Model;
 
 /// The model's card: `GET /api/model`.
@@ -40,8 +40,11 @@ impl Card {
         let settings = model.settings.clone();
         let weights = model.params.weight_count();
         let about = format!(
-            "It sees {} and speaks by the cell {} of width {}; {weights} weights, a vocabulary of {} words.",
-            settings.input, settings.cell, settings.hidden, settings.vocabulary
+            "It sees {} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
+            settings.input,
+            speaker(&settings),
+            settings.hidden,
+            settings.vocabulary
         );
         Card {
             about,
@@ -56,5 +59,14 @@ impl Card {
             widest_beam: WIDEST,
             most_bytes: bounds.body,
         }
+    }
+}
+
+/// What makes the words.
+fn speaker(settings: &ModelSettings) -> String {
+    match settings.architecture {
+        Architecture::Recurrent => format!("the cell {}", settings.cell),
+        Architecture::Attention { .. } => format!("the cell {} with attention", settings.cell),
+        Architecture::Transformer { .. } => "a transformer".into(),
     }
 }

@@ -63,7 +63,7 @@ type Watch<'w> = Option<&'w mut dyn FnMut(&[Caption]) -> ControlFlow<()>>;
 
 impl<C: Cell> Captioner<C> {
     /// Captions of pictures, given as one array of features or of pixels: for each picture one, or with a beam at
-    /// most its width, the best first.
+    /// most its width, the best first. No caption is longer than the model has positions, whatever length is asked for.
     ///
     /// `streams` has a number for each picture, which with the seed decides what is drawn for it.
     ///
@@ -122,6 +122,8 @@ impl<C: Cell> Captioner<C> {
         if streams.is_empty() {
             return Ok(Vec::new());
         }
+        let most = self.decoder.most_steps(params).unwrap_or(usize::MAX);
+        let decoding = &Decoding { longest: decoding.longest.min(most), ..*decoding };
         let walk = Walk::begin(self, engine, params, streams.len(), pictures)?;
         match decoding.method {
             Method::Beam(beam) => beam::search(walk, decoding, &beam, watch),
