@@ -76,7 +76,7 @@ pub fn observe(
     task: &dyn Task,
     seed: u64,
 ) -> Result<Behaviour, BehaviourError> {
-    let batch = task.draw(SEQUENCES, task.length(), &mut generator(seed, STREAM));
+    let batch = task.draw_held_out(SEQUENCES, task.length(), &mut generator(seed, STREAM));
     let mut trajectory =
         Trajectory::follow(&model.cell, params, model.hidden, |tape| model.shown(tape, &batch))?;
     // The loss is a mean over the sequences.

@@ -119,7 +119,7 @@ impl<'a> Training<'a> {
         trainer.clip = settings.clip;
         // Comparisons have work for all processors in other trainings, and models as small as these gain nothing.
         trainer.engine = Engine::with_threads(1).expect("the calling thread is there");
-        let held_out = task.draw(settings.held_out, task.length(), &mut generator(HELD_OUT, 0));
+        let held_out = task.draw_held_out(settings.held_out, task.length(), &mut generator(HELD_OUT, 0));
         Training {
             cell,
             task,
@@ -203,8 +203,8 @@ impl<'a> Training<'a> {
         let measured = self.trial.purpose == Purpose::Measured && outcome == Outcome::Finished;
         let mut lengths = Vec::new();
         for length in self.task.test_lengths().into_iter().filter(|_| measured) {
-            let batch =
-                self.task.draw(self.settings.held_out, length, &mut generator(HELD_OUT, length as u64));
+            let mut draws = generator(HELD_OUT, length as u64);
+            let batch = self.task.draw_held_out(self.settings.held_out, length, &mut draws);
             let (engine, measure) = (&mut self.trainer.engine, self.task.measure());
             let Judgement { loss, score } = self.model.judge(engine, &self.params, &batch, measure)?;
             lengths.push(AtLength { length, loss, score });

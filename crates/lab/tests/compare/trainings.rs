@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use lab::compare::{CompareError, Outcome, Purpose, Record, Settings, Trial, train};
 use lab::sequence_model::SequenceModel;
-use lab::tasks::{Adding, Task, generator};
+use lab::tasks::{Adding, Baseline, Batch, Kind, Measure, Task, Values, generator};
 use nn::cells::named;
 use nn::{Adam, Cell, NamedCell, Param, Params, Scope, Trainer, init};
+use rand::rngs::ChaCha8Rng;
 use tape::{DType, Engine, Var};
 use tempfile::tempdir;
 
@@ -177,4 +178,75 @@ fn what_diverges_is_recorded_and_the_others_go_on() {
     // What cannot be written as a number is read again.
     let again = comparison.run(folder.path(), 2, &mut ()).unwrap();
     assert_eq!(timeless(again), timeless(records));
+}
+
+/// Numbers to add whose sums are a thousand more where a model is judged.
+struct Apart(Adding);
+
+impl Task for Apart {
+    fn name(&self) -> String {
+        "apart".into()
+    }
+
+    fn about(&self) -> String {
+        self.0.about()
+    }
+
+    fn source(&self) -> &'static str {
+        self.0.source()
+    }
+
+    fn inputs(&self) -> Kind {
+        self.0.inputs()
+    }
+
+    fn outputs(&self) -> Kind {
+        self.0.outputs()
+    }
+
+    fn measure(&self) -> Measure {
+        self.0.measure()
+    }
+
+    fn length(&self) -> usize {
+        self.0.length()
+    }
+
+    fn test_lengths(&self) -> Vec<usize> {
+        self.0.test_lengths()
+    }
+
+    fn draw(&self, sequences: usize, length: usize, generator: &mut ChaCha8Rng) -> Batch {
+        self.0.draw(sequences, length, generator)
+    }
+
+    fn draw_held_out(&self, sequences: usize, length: usize, generator: &mut ChaCha8Rng) -> Batch {
+        let mut batch = self.draw(sequences, length, generator);
+        let Values::Numbers(sums) = &mut batch.targets else { panic!("sums are numbers") };
+        sums.iter_mut().for_each(|sum| *sum += 1000.0);
+        batch
+    }
+
+    fn baseline(&self, length: usize) -> Baseline {
+        self.0.baseline(length)
+    }
+}
+
+#[test]
+fn models_are_judged_on_what_is_kept_out_of_training() {
+    let trial = Trial { purpose: Purpose::Measured, seed: 1, learning_rate: 0.01, hidden: 6 };
+    let cell = named("gru").unwrap();
+    let never = |_, _| ControlFlow::Continue(());
+    let record = train(&cell, &Apart(Adding { steps: 6 }), &settings(), &trial, never).unwrap().unwrap();
+    for point in &record.curve {
+        assert!(point.training_loss < 10.0 && point.loss > 9e5 && point.score > 9e5, "{point:?}");
+    }
+    assert!(
+        record.lengths.len() > 1 && record.lengths.iter().all(|at| at.loss > 9e5),
+        "{:?}",
+        record.lengths
+    );
+    // The loss that is traced back is a thousand times further away than one of training.
+    let norms = record.behaviour.unwrap().before.gradient_norms;
+    assert!(norms[0] > 1e-3 && norms.last().unwrap() > &100.0, "{norms:?}");
 }
