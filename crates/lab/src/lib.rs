@@ -17,7 +17,8 @@
 //! 13. [`timing`]: how fast cells are, in turns.
 //! 14. [`compare`]: cells side by side on tasks.
 //! 15. [`report`]: what a comparison has shown, as one page and as tables.
-//! 16. [`program`]: all of it from a command line, for cells of one's own too.
+//! 16. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
+//! 17. [`program`]: all of it from a command line, for cells of one's own too.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -32,6 +33,7 @@ pub mod progress;
 pub mod report;
 pub mod run_dir;
 pub mod sequence_model;
+pub mod statistics;
 pub mod tasks;
 pub mod tensors;
 pub mod timing;

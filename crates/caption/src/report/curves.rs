@@ -2,7 +2,7 @@
 
 use lab::report::chart::{Axis, Curve, Form, Lines, Look, Point, Scale, height_of};
 use lab::report::page::{Section, details, figure};
-use lab::report::statistics::mean;
+use lab::statistics::mean;
 use maud::{Markup, html};
 
 use super::{Report, Run};

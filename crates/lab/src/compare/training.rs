@@ -19,6 +19,7 @@ use super::{AtLength, BeforeAndAfter, Outcome, Point, Purpose, Record, Settings}
 use crate::behaviour::{self, Behaviour, BehaviourError};
 use crate::progress::digits;
 use crate::sequence_model::{Judgement, SequenceModel};
+use crate::statistics::median;
 use crate::tasks::{Batch, Task, generator};
 
 /// The seed of held-out sequences, which no training has: those count up from 0.
@@ -222,7 +223,7 @@ impl<'a> Training<'a> {
             parameters: self.params.weight_count(),
             outcome,
             curve: self.curve,
-            milliseconds_per_step: median(self.times),
+            milliseconds_per_step: median(&self.times).unwrap_or(f64::NAN),
             bytes: working + held,
             lengths,
             behaviour: None,
@@ -233,13 +234,4 @@ impl<'a> Training<'a> {
 /// What the learning rate is multiplied by at a step, counted from 0.
 fn factor(step: usize, steps: usize) -> f64 {
     schedule::warmup(step, steps / 20) * schedule::cosine(step, steps, 0.1)
-}
-
-/// The middle of some numbers; NaN when there are none.
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_unstable_by(f64::total_cmp);
-    match numbers.len() {
-        0 => f64::NAN,
-        count => f64::midpoint(numbers[(count - 1) / 2], numbers[count / 2]),
-    }
 }

@@ -12,11 +12,10 @@
 //! 1. [`page`]: the skeleton of a page: sections, figures, what can be opened.
 //! 2. [`chart`]: figures as SVG.
 //! 3. [`table`]: a table in four languages.
-//! 4. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
-//! 5. [`number`]: numbers as people read them.
-//! 6. [`escape`]: names of users as text, wherever they stand.
-//! 7. [`data_uri`](mod@data_uri): pictures within a page.
-//! 8. [`comparison`]: what goes on the page of a comparison.
+//! 4. [`number`]: numbers as people read them.
+//! 5. [`escape`]: names of users as text, wherever they stand.
+//! 6. [`data_uri`](mod@data_uri): pictures within a page.
+//! 7. [`comparison`]: what goes on the page of a comparison.
 
 pub mod chart;
 pub mod comparison;
@@ -24,7 +23,6 @@ pub mod data_uri;
 pub mod escape;
 pub mod number;
 pub mod page;
-pub mod statistics;
 pub mod table;
 
 use std::path::{Path, PathBuf};

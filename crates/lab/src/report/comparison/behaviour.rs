@@ -11,8 +11,8 @@ use crate::report::chart::{
 };
 use crate::report::number::{listed, short};
 use crate::report::page::{Section, details, figure};
-use crate::report::statistics::{mean, median};
 use crate::report::table::{Column, Entry, Group, Table};
+use crate::statistics::{mean, median};
 
 /// What the seeds of a cell on a task have shown.
 struct Seen<'a> {

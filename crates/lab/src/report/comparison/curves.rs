@@ -8,7 +8,7 @@ use super::{Comparison, in_units, unit};
 use crate::compare::{Outcome, Point as Stand, TaskFacts};
 use crate::report::chart::{Axis, Curve, Form, Lines, Point, Reference, Scale, height_of};
 use crate::report::page::{Section, figure};
-use crate::report::statistics::mean;
+use crate::statistics::mean;
 use crate::tasks::Measure;
 
 /// What is read off a point of a learning curve.

@@ -8,7 +8,7 @@ use super::{Comparison, in_units, unit};
 use crate::compare::TaskFacts;
 use crate::report::chart::{Axis, Curve, Form, Lines, Look, Point, Reference, Scale, Tick, height_of};
 use crate::report::page::{Section, figure};
-use crate::report::statistics::mean;
+use crate::statistics::mean;
 use crate::tasks::Measure;
 
 pub(super) fn section(comparison: &Comparison) -> Section {

@@ -20,10 +20,10 @@ use super::chart::Look;
 use super::escape::{name, visible};
 use super::number::{digits, fixed, spread};
 use super::page::Page;
-use super::statistics::{deviation, mean};
 use super::table::Table;
 use crate::compare::{self, Experiment, Outcome, Purpose, Record, TaskFacts};
 use crate::files::FileError;
+use crate::statistics::{deviation, mean};
 use crate::tasks::Measure;
 
 /// The raw results of a comparison, which may be running.

@@ -6,8 +6,8 @@ use super::verdict::Verdict;
 use super::{Comparison, Standing, score, unit};
 use crate::report::number::{bytes, count, digits, short, some};
 use crate::report::page::{Section, details};
-use crate::report::statistics::median;
 use crate::report::table::{Column, Entry, Group, Table};
+use crate::statistics::median;
 
 pub(super) fn section(comparison: &Comparison) -> Section {
     let [scores, costs] = comparison.tables();

@@ -7,7 +7,7 @@ use super::{Comparison, plain_score};
 use crate::compare::{Size, TaskFacts};
 use crate::report::number::{count, listed, p_value, short, some};
 use crate::report::page::Section;
-use crate::report::statistics::mean;
+use crate::statistics::mean;
 
 pub(super) fn title(comparison: &Comparison) -> String {
     let (cells, tasks) = (comparison.experiment.cells.len(), comparison.experiment.tasks.len());

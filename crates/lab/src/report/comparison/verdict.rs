@@ -7,7 +7,7 @@
 //! are a selection. A cell all of whose trainings have diverged has no scores to test and is no rival.
 
 use super::{Comparison, Standing};
-use crate::report::statistics::{holm, mean, welch};
+use crate::statistics::{holm, mean, welch};
 
 /// The largest corrected p that counts as a difference.
 pub const LEVEL: f64 = 0.05;
