@@ -84,6 +84,7 @@ impl Training {
             per_caption: report.loss,
             per_token: report.loss * batch.len() as f64 / batch.targets() as f64,
             gradient_norm: report.gradient_norm,
+            skipped: report.skipped,
             rewards: Some([mean(&drawn_rewards), mean(&greedy_rewards)]),
         })
     }
