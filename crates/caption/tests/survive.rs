@@ -233,7 +233,7 @@ fn a_file_that_may_not_grow_leaves_the_last_checkpoint_and_the_run_goes_on() {
     trial.begin_and_kill("run");
     // Of 512 or 1024 bytes, as the shell has it: less than a checkpoint, more than all else.
     let script = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
-    check_refused(&trial, "run", script, &["cannot be written", "space", "checkpoint of step", "same command"]);
+    check_refused(&trial, "run", script, &["File too large", "give it more space", "checkpoint of step", "same command"]);
 }
 
 #[test]
@@ -300,4 +300,16 @@ fn two_hundred_kills_leave_no_trace() {
         // Else the moments were not what they are meant to be.
         assert!(kills.all == 100 && kills.within_a_save >= 10, "{kills:?}");
     }
+}
+
+/// The same while a model is fine-tuned on rewards: what is drawn from it must be drawn again.
+#[test]
+#[ignore = "takes minutes; CONTRIBUTING.md says when to run it"]
+fn kills_leave_no_trace_in_fine_tuning_on_rewards() {
+    let taught = Trial::new(2, &[&WIDE[..], &["--epochs", "6"]].concat());
+    let model = taught.path("undisturbed").display().to_string();
+    let options = ["--scst", &model, "--batch", "2", "--checkpoint-every", "1", "--epochs", "4", "--learning-rate", "1e-4"];
+    let trial = Trial::new(2, &options);
+    let kills = trial.kill(20, &mut ChaCha8Rng::seed_from_u64(3));
+    println!("fine-tuning, {:.1} s undisturbed: {kills:?}", trial.time.as_secs_f64());
 }

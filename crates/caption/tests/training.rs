@@ -1,7 +1,7 @@
 //! What each option of a training does, held against formulas by hand and against trainings without it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use caption::data::Dataset;
+use caption::data::{Dataset, Pictures};
 use caption::data::batch::Batch;
 use caption::data::scenes::Scenes;
 use caption::metrics::CiderD;
@@ -278,4 +278,21 @@ fn rewards_rise_when_they_are_trained_on() {
     for expected in &found[2..5] {
         assert_eq!(resumed.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap(), *expected);
     }
+}
+
+#[test]
+fn a_fault_in_the_features_stops_a_step_and_is_named_with_its_caption_and_picture() {
+    let mut data = data();
+    let pictures = data.train.pictures.len();
+    data.train.pictures = Pictures::Features { width: 3, data: vec![f32::INFINITY; 3 * pictures] };
+    let mut seeing = training(&data, |_, _| ());
+    let untouched = weights(&seeing);
+    let error = seeing.take_step(&data.train).unwrap_err().to_string();
+    assert!(error.contains("the weights are left as they were"), "{error}");
+    seeing.check_numbers(true);
+    let error = seeing.take_step(&data.train).unwrap_err().to_string();
+    assert!(error.contains("inf, element [0, 0] of input [8, 3] recorded at"), "{error}");
+    assert!(weights(&seeing) == untouched && seeing.step == 0);
+    let described = seeing.describe_batch(&data.train);
+    assert!(described.contains("captions") && described.matches(" of `").count() == 8, "{described}");
 }
