@@ -42,7 +42,7 @@ pub fn why_severed<'t>(of: Var<'t>, from: Var<'t>) -> String {
         return "nothing that it is computed from uses it".into();
     }
     let mut ends = Vec::new();
-    find_ends(&graph, &[from], |id| needed[id.index()], &mut ends);
+    find_ends(&graph, &[from], &needed, &mut ends);
     let mut seen = FxHashSet::default();
     ends.retain(|end| seen.insert(*end));
     if ends.is_empty() {
@@ -57,17 +57,17 @@ pub fn why_severed<'t>(of: Var<'t>, from: Var<'t>) -> String {
     text
 }
 
-/// The operations at which ways from some nodes of a graph end.
-fn find_ends(graph: &Graph, from: &[NodeId], needed: impl Fn(NodeId) -> bool, ends: &mut Vec<End>) {
+/// The operations at which ways from some nodes of a graph end, among those that are needed.
+fn find_ends(graph: &Graph, from: &[NodeId], needed: &[bool], ends: &mut Vec<End>) {
     let depends = dependents(&graph.nodes, from);
-    for (_, node) in graph.iter().filter(|(id, _)| needed(*id)) {
+    for (_, node) in graph.iter().filter(|(id, _)| needed[id.index()]) {
         let reached = |input: &NodeId| depends[input.index()];
         if !node.inputs.iter().any(reached) {
             continue;
         }
         if let Op::Scan(scan) = &node.op {
             let inputs = wanted_inputs(scan, |slot| reached(&node.inputs[slot]));
-            find_ends(&scan.body, &inputs, |_| true, ends);
+            find_ends(&scan.body, &inputs, &vec![true; scan.body.nodes.len()], ends);
         }
         let is_flat = |operand: usize| node.op.rule().is_some_and(|rule| rule.flat(operand));
         let flat = node.inputs.iter().enumerate().any(|(operand, input)| reached(input) && is_flat(operand));
