@@ -48,7 +48,9 @@ impl fmt::Display for Stopped {
             write!(f, "; {batch}")?;
         }
         match kept {
-            Some(kept) => write!(f, ". The checkpoint of step {kept} is kept: the same command goes on from there")?,
+            Some(kept) => {
+                write!(f, ". The checkpoint of step {kept} is kept: the same command goes on from there")?
+            }
             None => write!(f, ". There is no checkpoint yet: the same command begins anew")?,
         }
         if matches!(

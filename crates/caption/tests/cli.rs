@@ -365,12 +365,15 @@ fn a_trained_model_is_fine_tuned_on_what_it_is_judged_by() {
 fn a_training_that_diverges_keeps_its_last_checkpoint_and_says_how_to_look_closer() {
     let setting = Setting::new();
     // Each step of Adam is as long as its rate, so that the products of the second are no numbers.
-    let diverging = ["--epochs", "3", "--learning-rate", "1e38", "--schedule", "constant", "--checkpoint-every", "1"];
+    let diverging =
+        ["--epochs", "3", "--learning-rate", "1e38", "--schedule", "constant", "--checkpoint-every", "1"];
     let run = setting.train(&setting.run, &diverging);
     let checkpoints = || {
         let names = fs::read_dir(Path::new(&setting.run).join("checkpoints")).unwrap();
-        let mut files: Vec<_> =
-            names.map(|entry| entry.unwrap().path()).map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        let mut files: Vec<_> = names
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect();
         files.sort();
         files
     };
@@ -381,14 +384,27 @@ fn a_training_that_diverges_keeps_its_last_checkpoint_and_says_how_to_look_close
     };
     check(
         &borrowed(&run),
-        &["stopped at step 2", "the weights are left as they were", "captions", "The checkpoint of step 1 is kept", "--check-numbers"],
+        &[
+            "stopped at step 2",
+            "the weights are left as they were",
+            "captions",
+            "The checkpoint of step 1 is kept",
+            "--check-numbers",
+        ],
     );
     let kept = checkpoints();
     assert_eq!(kept.len(), 2);
     let looking = setting.train(&setting.run, &[&diverging[..], &["--check-numbers"]].concat());
     check(
         &borrowed(&looking),
-        &["stopped at step 2", "the first value that is not finite is", "recorded at", " in `", "computed from", "checkpoint of step 1"],
+        &[
+            "stopped at step 2",
+            "the first value that is not finite is",
+            "recorded at",
+            " in `",
+            "computed from",
+            "checkpoint of step 1",
+        ],
     );
     assert!(checkpoints() == kept, "a checkpoint was changed");
     // The weights that are kept are finite, if large.
@@ -403,7 +419,11 @@ fn steps_with_gradients_far_from_those_before_are_left_out_and_counted() {
     let printed = succeed(&borrowed(&run));
     let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
     let skipped = metrics.lines().filter(|line| line.contains("\"skipped\":true")).count();
-    assert!(skipped > 0 && printed.contains(&format!("{skipped} steps were left out")), "{skipped}: {printed}");
-    let message = fail(1, &borrowed(&setting.train(&format!("{}2", setting.run), &["--skip-outliers", "-1"])));
-    assert!(message.contains("the limit for steps to be left out is -1"), "{message}");
+    assert!(
+        skipped > 0 && printed.contains(&format!("{skipped} steps were left out")),
+        "{skipped}: {printed}"
+    );
+    let message =
+        fail(1, &borrowed(&setting.train(&format!("{}2", setting.run), &["--skip-outliers", "0"])));
+    assert!(message.contains("the limit for steps to be left out is 0"), "{message}");
 }

@@ -20,8 +20,7 @@ use tiny::tiny_data;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_caption");
 
 /// Wide enough that a step of two captions is shared out to threads (more than four million multiplications).
-const WIDE: [&str; 8] =
-    ["--hidden", "512", "--embedding", "128", "--batch", "2", "--checkpoint-every", "1"];
+const WIDE: [&str; 8] = ["--hidden", "512", "--embedding", "128", "--batch", "2", "--checkpoint-every", "1"];
 
 /// A training, and the files that it leaves when nothing happens to it.
 struct Trial {
@@ -172,10 +171,8 @@ impl Kills {
     fn note(&mut self, files: &BTreeMap<PathBuf, Vec<u8>>) {
         let names = || files.keys().map(|name| name.to_string_lossy());
         let records: Vec<String> = names().filter(|name| name.ends_with(".json")).map(String::from).collect();
-        let said: Vec<&str> = records
-            .iter()
-            .filter_map(|name| std::str::from_utf8(&files[Path::new(name)]).ok())
-            .collect();
+        let said: Vec<&str> =
+            records.iter().filter_map(|name| std::str::from_utf8(&files[Path::new(name)]).ok()).collect();
         let is_orphan = |name: &str| {
             let file = name.rsplit('/').next().unwrap();
             name.ends_with(".safetensors") && !said.iter().any(|record| record.contains(file))
@@ -198,7 +195,9 @@ fn with_mounts() -> Option<&'static str> {
     };
     let found = ["-m", "-rm"].into_iter().find(|options| may(options));
     if found.is_none() {
-        eprintln!("skipped: this system lets no test mount a small disk (`unshare -m` and `unshare -rm` are refused)");
+        eprintln!(
+            "skipped: this system lets no test mount a small disk (`unshare -m` and `unshare -rm` are refused)"
+        );
     }
     found
 }
@@ -233,7 +232,12 @@ fn a_file_that_may_not_grow_leaves_the_last_checkpoint_and_the_run_goes_on() {
     trial.begin_and_kill("run");
     // Of 512 or 1024 bytes, as the shell has it: less than a checkpoint, more than all else.
     let script = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
-    check_refused(&trial, "run", script, &["File too large", "give it more space", "checkpoint of step", "same command"]);
+    check_refused(
+        &trial,
+        "run",
+        script,
+        &["File too large", "give it more space", "checkpoint of step", "same command"],
+    );
 }
 
 #[test]
@@ -252,8 +256,16 @@ fn a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on() {
     let script = format!(
         "unshare {options} sh -c \"$0\" sh \"$@\"; code=$?; rm -r '{run}'; mv '{run}-kept' '{run}'; exit $code"
     );
-    let script = format!("inside=$(cat <<'END'\n{inside}\nEND\n); set -- \"$@\"; {}", script.replace("\"$0\"", "\"$inside\""));
-    check_refused(&trial, "run", &script, &["No space left", "free some space", "checkpoint of step", "same command"]);
+    let script = format!(
+        "inside=$(cat <<'END'\n{inside}\nEND\n); set -- \"$@\"; {}",
+        script.replace("\"$0\"", "\"$inside\"")
+    );
+    check_refused(
+        &trial,
+        "run",
+        &script,
+        &["No space left", "free some space", "checkpoint of step", "same command"],
+    );
 }
 
 #[test]
@@ -266,10 +278,10 @@ fn a_folder_that_became_read_only_leaves_the_last_checkpoint_and_the_run_goes_on
         (run.clone(), &["metrics.jsonl", "Read-only file system", "choose a folder that can be written"][..]),
         (format!("{run}/checkpoints"), &["Read-only file system", "choose a folder that can be written"]),
     ] {
-        let inside = format!(
-            "mount --bind '{folder}' '{folder}' && mount -o remount,bind,ro '{folder}' && \"$@\""
-        );
-        let script = format!("inside=$(cat <<'END'\n{inside}\nEND\n); unshare {options} sh -c \"$inside\" sh \"$@\"");
+        let inside =
+            format!("mount --bind '{folder}' '{folder}' && mount -o remount,bind,ro '{folder}' && \"$@\"");
+        let script =
+            format!("inside=$(cat <<'END'\n{inside}\nEND\n); unshare {options} sh -c \"$inside\" sh \"$@\"");
         let kept = trial.path("kept");
         assert!(Command::new("cp").arg("-a").arg(&run).arg(&kept).status().unwrap().success());
         check_refused(&trial, "run", &script, expected);
@@ -308,7 +320,18 @@ fn two_hundred_kills_leave_no_trace() {
 fn kills_leave_no_trace_in_fine_tuning_on_rewards() {
     let taught = Trial::new(2, &[&WIDE[..], &["--epochs", "6"]].concat());
     let model = taught.path("undisturbed").display().to_string();
-    let options = ["--scst", &model, "--batch", "2", "--checkpoint-every", "1", "--epochs", "4", "--learning-rate", "1e-4"];
+    let options = [
+        "--scst",
+        &model,
+        "--batch",
+        "2",
+        "--checkpoint-every",
+        "1",
+        "--epochs",
+        "4",
+        "--learning-rate",
+        "1e-4",
+    ];
     let trial = Trial::new(2, &options);
     let kills = trial.kill(20, &mut ChaCha8Rng::seed_from_u64(3));
     println!("fine-tuning, {:.1} s undisturbed: {kills:?}", trial.time.as_secs_f64());

@@ -1,9 +1,9 @@
 //! What each option of a training does, held against formulas by hand and against trainings without it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use caption::data::{Dataset, Pictures};
 use caption::data::batch::Batch;
 use caption::data::scenes::Scenes;
+use caption::data::{Dataset, Pictures};
 use caption::metrics::CiderD;
 use caption::model::{Architecture, Dropouts, Input, ModelSettings};
 use caption::training::{Metric, Model, Recipe, Rule, Schedule, Training, Validation, reward_references};

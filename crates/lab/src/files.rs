@@ -124,7 +124,11 @@ pub fn create_folder(folder: &Path) -> Result<(), FileError> {
     // Those that are missing: what is durable in a folder is lost with the folder.
     let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
     fs::create_dir_all(folder).map_err(|error| FileError::system(folder, "made", &error))?;
-    missing.iter().rev().filter(|made| **made != Path::new("")).try_for_each(|made| sync_folder(folder_of(made)))
+    missing
+        .iter()
+        .rev()
+        .filter(|made| **made != Path::new(""))
+        .try_for_each(|made| sync_folder(folder_of(made)))
 }
 
 /// The names in a folder, sorted; names that are not UTF-8 are none of ours and are left out.

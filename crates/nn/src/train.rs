@@ -109,7 +109,11 @@ impl fmt::Display for TrainError {
                 write!(f, "the loss is {loss}; {kept}. A smaller learning rate or clipping may help")
             }
             TrainError::Gradient { loss, names } => {
-                write!(f, "the loss is {loss} but the gradients of {} are not finite; {kept}", names.join(", "))
+                write!(
+                    f,
+                    "the loss is {loss} but the gradients of {} are not finite; {kept}",
+                    names.join(", ")
+                )
             }
             TrainError::Update { names } => write!(
                 f,
@@ -256,7 +260,12 @@ impl<O: Optimizer> Trainer<O> {
     }
 
     /// Names the weights that the loss does not depend on, where it has to depend on all.
-    fn check_severed(&self, params: &Params, loss: Var<'_>, used: &[(Param, Var<'_>)]) -> Result<(), TrainError> {
+    fn check_severed(
+        &self,
+        params: &Params,
+        loss: Var<'_>,
+        used: &[(Param, Var<'_>)],
+    ) -> Result<(), TrainError> {
         if self.partial || used.len() == params.weights().count() {
             return Ok(());
         }

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use allocation_counter::measure;
-use nn::{Adam, Embedding, GruResetBefore, Layout, Params, Sequence, TemporalAffine, Trainer, temporal_softmax, unroll, zero_state};
+use nn::{
+    Adam, Embedding, GruResetBefore, Layout, Params, Sequence, TemporalAffine, Trainer, temporal_softmax,
+    unroll, zero_state,
+};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tape::{DType, Tape, Var};
@@ -106,7 +109,8 @@ fn a_thousand_shapes_keep_plans_and_bytes_within_bounds() {
 #[cfg(target_os = "linux")]
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux says what a process holds");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of resident memory");
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of resident memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
 }
 
@@ -131,7 +135,10 @@ fn a_hundred_thousand_steps_hold_no_more_than_the_first_ten_thousand() {
         let engine = &training.trainer.engine;
         println!(
             "{:<8} {:>11} {:>6} {:>12} {median:>15.1} {mean:>13.1}",
-            tenth * 10_000, resident(), engine.plans(), engine.bytes()
+            tenth * 10_000,
+            resident(),
+            engine.plans(),
+            engine.bytes()
         );
         tenths.push(resident());
     }

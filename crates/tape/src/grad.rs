@@ -221,9 +221,7 @@ fn check_complete(
     gradients: &[Option<Var<'_>>],
 ) {
     let is_missing = |(operand, input): &(usize, &NodeId)| {
-        wanted[input.index()]
-            && gradients.get(*operand).is_none_or(Option::is_none)
-            && !rule.flat(*operand)
+        wanted[input.index()] && gradients.get(*operand).is_none_or(Option::is_none) && !rule.flat(*operand)
     };
     if let Some((operand, input)) = node.inputs.iter().enumerate().find(is_missing) {
         let reason = format!(

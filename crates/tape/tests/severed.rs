@@ -99,9 +99,8 @@ fn it_is_an_error_in_a_loop_too() {
         let op = Custom::new(op);
         let tape = Tape::new(DType::F64);
         let (w, start) = (vector(&tape, [0.5, 1.0]), vector(&tape, [0.0, 0.0]));
-        let (last, ()) = scan(&Packing::uniform(3, 2), start, (), |h, ()| {
-            (h + w.rows().apply_custom(&op, &[]), ())
-        });
+        let (last, ()) =
+            scan(&Packing::uniform(3, 2), start, (), |h, ()| (h + w.rows().apply_custom(&op, &[]), ()));
         let result = try_grad(last.sum(), &[w]).map(|gradients| gradients[0].map(|g| g.value().to_f64()));
         (result, why_severed(last.sum(), w))
     };

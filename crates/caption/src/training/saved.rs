@@ -120,7 +120,8 @@ impl Training {
         checkpoint: &Checkpoint<SavedState>,
         cell: &NamedCell,
     ) -> Result<Training, Error> {
-        let SavedState { settings, recipe, step, sampler, best, watch, norms, words } = checkpoint.state.clone();
+        let SavedState { settings, recipe, step, sampler, best, watch, norms, words } =
+            checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let captions = crate::data::sampler::Sampler::captions(&sampler);
         let mut training = Training::with_cell(settings, recipe, vocabulary, captions, cell)?;

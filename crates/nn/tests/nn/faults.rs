@@ -1,7 +1,8 @@
 //! Faults that are planted into a training: each is named, and no weight or slot is harmed.
 
 use nn::{
-    Adam, Affine, Outliers, Params, Role, Scope, Sgd, TrainError, Trainer, VanillaRnn, init, unroll, zero_state,
+    Adam, Affine, Outliers, Params, Role, Scope, Sgd, TrainError, Trainer, VanillaRnn, init, unroll,
+    zero_state,
 };
 use nn::{Cell, Layout, Param, Sequence};
 use tape::{DType, Shape, Tape, Tensor, Var};
@@ -54,7 +55,10 @@ fn a_logarithm_of_zero_in_a_users_cell_stops_the_step_and_is_named_when_asked() 
     trainer.check_numbers = true;
     let error = trainer.step(&mut params, |tape| loss(&cell, tape, 0.0)).unwrap_err();
     let TrainError::NotFinite(found) = &error else { panic!("{error}") };
-    assert_eq!((found.op.as_str(), found.steps.as_slice(), found.index.as_slice()), ("ln", &[2][..], &[0, 0][..]));
+    assert_eq!(
+        (found.op.as_str(), found.steps.as_slice(), found.index.as_slice()),
+        ("ln", &[2][..], &[0, 0][..])
+    );
     assert!(found.location.file().ends_with("faults.rs"), "{error}");
     assert!(error.to_string().ends_with("the weights are left as they were"), "{error}");
     assert_eq!((numbers(&params), trainer.steps), (before, 1));
@@ -93,7 +97,9 @@ fn a_learning_rate_that_is_too_large_is_stopped_before_a_weight_is_written() {
         let error = trainer.step(&mut params, |tape| (w.on(tape) * 10.0).sum()).unwrap_err();
         match &error {
             TrainError::Update { names } => assert_eq!(names, &["w"]),
-            TrainError::NotFinite(found) => assert_eq!((found.op.as_str(), found.scope.as_str()), ("mul", "update")),
+            TrainError::NotFinite(found) => {
+                assert_eq!((found.op.as_str(), found.scope.as_str()), ("mul", "update"))
+            }
             _ => panic!("{error}"),
         }
         assert_eq!(matches!(error, TrainError::Update { .. }), !check_numbers);
@@ -119,13 +125,17 @@ fn a_weight_that_the_loss_does_not_depend_on_is_named_unless_it_is_frozen_or_mea
     let names: Vec<&str> = severed.iter().map(|severed| severed.name.as_str()).collect();
     assert_eq!(names, ["signs", "unused"]);
     let text = error.to_string();
-    for expected in ["`signs` (every way from it ends: in sign recorded at", "`unused` (nothing that", "freeze"] {
+    for expected in
+        ["`signs` (every way from it ends: in sign recorded at", "`unused` (nothing that", "freeze"]
+    {
         assert!(text.contains(expected), "{expected:?} is missing in {text}");
     }
     assert_eq!((numbers(&params), trainer.steps), (before, 0));
 
     params.set_role(unused, Role::Frozen);
-    assert!(matches!(trainer.step(&mut params, |tape| record(tape)), Err(TrainError::Severed(left)) if left.len() == 1));
+    assert!(
+        matches!(trainer.step(&mut params, |tape| record(tape)), Err(TrainError::Severed(left)) if left.len() == 1)
+    );
     trainer.partial = true;
     trainer.step(&mut params, |tape| record(tape)).unwrap();
     assert_eq!(params[signs].to_f64(), [0.5, 0.5]);

@@ -143,7 +143,7 @@ impl Train {
         training.check_numbers(self.check_numbers);
         self.go_on(&mut training, &loaded, &mut run, taught.is_some()).map_err(|cause| {
             let batch = matches!(cause, Error::Train(_)).then(|| training.describe_batch(train));
-            let kept = checkpoints.steps().ok().and_then(|steps| steps.last().copied());
+            let kept = checkpoints.latest::<SavedState>().ok().flatten().map(|latest| latest.step);
             let step = training.step + u64::from(batch.is_some());
             Error::Stopped(Box::new(Stopped { step, kept, cause, batch }))
         })?;
@@ -152,7 +152,10 @@ impl Train {
             println!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
         }
         if training.skipped() > 0 {
-            println!("{} steps were left out, as their gradients were far larger than those before", training.skipped());
+            println!(
+                "{} steps were left out, as their gradients were far larger than those before",
+                training.skipped()
+            );
         }
         println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
         Ok(ExitCode::SUCCESS)
