@@ -423,7 +423,6 @@ fn steps_with_gradients_far_from_those_before_are_left_out_and_counted() {
         skipped > 0 && printed.contains(&format!("{skipped} steps were left out")),
         "{skipped}: {printed}"
     );
-    let message =
-        fail(1, &borrowed(&setting.train(&format!("{}2", setting.run), &["--skip-outliers", "0"])));
+    let message = fail(1, &borrowed(&setting.train(&format!("{}2", setting.run), &["--skip-outliers", "0"])));
     assert!(message.contains("the limit for steps to be left out is 0"), "{message}");
 }
