@@ -48,6 +48,8 @@ pub struct Trainer<O> {
     /// Whether a loss may depend on some of the weights only. Where it may not, a weight that it does not depend on is an
     /// error: it would never learn. What is not to learn is [frozen](crate::Role::Frozen).
     pub partial: bool,
+    /// Whether steps have noise, as at first. Without it dropout does nothing.
+    pub noise: bool,
     /// How many steps were taken: each has noise of its own, such as for dropout. To go on with a training,
     /// set it to where that was.
     pub steps: u64,
@@ -152,6 +154,7 @@ impl<O: Optimizer> Trainer<O> {
             engine: Engine::new(),
             optimizer,
             clip: None,
+            noise: true,
             outliers: None,
             check_numbers: false,
             partial: false,
@@ -180,7 +183,7 @@ impl<O: Optimizer> Trainer<O> {
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
         let (targets, report, run) = {
-            let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
+            let tape = self.tape(params);
             let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
             self.check_severed(params, outputs[0], &used)?;
             if self.check_numbers
@@ -225,10 +228,16 @@ impl<O: Optimizer> Trainer<O> {
     /// As [`Trainer::step`] does.
     #[track_caller]
     pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
-        let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
+        let tape = self.tape(params);
         let Program { outputs, .. } = self.program(params, &tape, record(&tape));
         let wanted: Vec<NodeId> = outputs.iter().map(|output| output.id()).collect();
         self.engine.plan(&tape.graph(), &wanted).bytes()
+    }
+
+    /// The tape of the next step.
+    fn tape(&self, params: &Params) -> Tape {
+        let tape = params.tape();
+        if self.noise { tape.with_noise(noise_seed(params.seed(), self.steps)) } else { tape }
     }
 
     /// Records what follows a loss in a step.
