@@ -181,6 +181,85 @@ fn a_run_is_reported_alone_and_beside_another() {
     assert!(message.contains("config.json") && message.lines().count() == 1, "{message}");
 }
 
+/// A folder of pictures of one colour, each with two captions beside it.
+fn coloured_pictures(folder: &Path) -> String {
+    let data = folder.join("pictures");
+    for (part, count) in [("train", 6), ("val", 3)] {
+        let folder = data.join(part);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..count {
+            let (name, colour) =
+                [("red", [220, 20, 20]), ("green", [20, 220, 20]), ("blue", [20, 20, 220])][number % 3];
+            let path = folder.join(format!("{number}.png"));
+            image::RgbImage::from_pixel(20, 16, image::Rgb(colour)).save(&path).unwrap();
+            let captions = format!("a {name} picture\nall of it is {name}\n");
+            fs::write(path.with_extension("txt"), captions).unwrap();
+        }
+    }
+    data.display().to_string()
+}
+
+#[test]
+fn a_model_that_attends_is_reported_with_maps_and_scored_from_its_files() {
+    let setting = Setting::new();
+    let data = coloured_pictures(setting.folder.path());
+    let ready = ["--data", &data, "--side", "16", "--threshold", "1"];
+    let model = [
+        "--model",
+        "attention",
+        "--attention-width",
+        "8",
+        "--cell",
+        "gru",
+        "--hidden",
+        "16",
+        "--embedding",
+        "8",
+    ];
+    let learning = ["--batch", "6", "--epochs", "30", "--learning-rate", "1e-2"];
+    succeed(&[&["train", "--out", &setting.run], &ready[..], &model, &learning].concat());
+
+    succeed(&["report", &setting.run]);
+    let page = fs::read_to_string(Path::new(&setting.run).join("report.html")).unwrap();
+    for expected in [
+        "Where the model looked for",
+        "of 2 by 2, with",
+        "the largest centred part",
+        "data:image/png;base64,",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // Beside a run on other data, whose captions and pictures have nothing to do with these.
+    let other = setting.folder.path().join("other").display().to_string();
+    succeed(&borrowed(&setting.train(&other, &["--epochs", "1"])));
+    let out = setting.folder.path().join("both.html").display().to_string();
+    succeed(&["report", &setting.run, &other, "--out", &out]);
+    let page = fs::read_to_string(&out).unwrap();
+    for expected in
+        ["not asked about the same pictures", "Where the model looked for", "data:image/png;base64,"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
+
+    // What was said and what people said, as files that are scored alike.
+    let [captions, references] = ["captions.json", "references.json"]
+        .map(|name| setting.folder.path().join(name).display().to_string());
+    let files = ["--captions", &captions, "--references", &references];
+    let evaluated = succeed(&[&["evaluate", &setting.run], &ready[..], &files].concat());
+    let scored = succeed(&["score", "--tokenized", "--hypotheses", &captions, "--references", &references]);
+    assert!(scored.starts_with("3 captions"), "{scored}");
+    let numbers: Vec<&str> = scored.lines().skip(1).collect();
+    assert!(numbers.len() > 8 && !numbers[0].contains(" 0.0000"), "{scored}");
+    for line in numbers {
+        assert!(evaluated.contains(line), "{line:?} of score is missing in\n{evaluated}");
+    }
+    let said: serde_json::Value = serde_json::from_str(&fs::read_to_string(&captions).unwrap()).unwrap();
+    assert!(said["val/0.png"].is_string(), "{said}");
+    for line in evaluated.lines().skip_while(|line| !line.starts_with("DIAGNOSIS")) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
 #[test]
 fn captions_are_decoded_as_the_options_say() {
     let setting = Setting::new();

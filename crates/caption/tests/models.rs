@@ -232,6 +232,47 @@ fn every_model_says_where_it_looked() {
 }
 
 #[test]
+fn words_one_at_a_time_look_where_whole_captions_look() {
+    let plain = settings(PIXELS, Architecture::Recurrent);
+    for settings in all().into_iter().chain([plain]) {
+        let (model, params) = model(&settings);
+        let mut seen = Vec::new();
+        split(settings.input).pictures.see([1].into_iter(), &mut seen);
+        let beam = Method::Beam(Beam { width: 3, ..Beam::default() });
+        for method in [Method::Greedy, beam] {
+            let decoding = Decoding { method, longest: 6, say_unknown: true, ..Decoding::default() };
+            let mut engine = Engine::new();
+            let mut shown = 0;
+            let watch = |captions: &[caption::model::Caption]| {
+                shown += captions.iter().map(|caption| caption.looked.len()).sum::<usize>();
+                std::ops::ControlFlow::Continue(())
+            };
+            let decoded = model.decode_one(&mut engine, &params, 1, &seen, &decoding, watch).unwrap();
+            for caption in decoded {
+                let words = &caption.words[..];
+                let Some(looks) = model.looks(&mut engine, &params, &seen, &[words]).unwrap() else {
+                    assert!(caption.looked.is_empty() && shown == 0, "{settings:?}");
+                    continue;
+                };
+                // A caption that was cut off did not look for an end.
+                assert_eq!(caption.looked.len(), caption.probabilities.len());
+                for (found, expected) in caption.looked.iter().zip(&looks[0].weights) {
+                    assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.iter().zip(expected) {
+                        assert!(
+                            (f64::from(*found) - expected).abs() < 1e-6,
+                            "{settings:?}: {found} and {expected}"
+                        );
+                    }
+                }
+            }
+            let whole = model.decode(&mut engine, &params, &[1], &seen, &decoding).unwrap();
+            assert!(whole[0].iter().all(|caption| caption.looked.is_empty()), "nobody asked where it looked");
+        }
+    }
+}
+
+#[test]
 fn a_shared_table_has_the_gradients_of_both_of_its_uses() {
     let tied = ModelSettings {
         tied: true,

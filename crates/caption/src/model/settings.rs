@@ -137,6 +137,14 @@ impl ModelSettings {
         }
     }
 
+    /// The most words that a caption can have, where the model limits them: a transformer has so many positions.
+    pub fn most_words(&self) -> Option<usize> {
+        match self.architecture {
+            Architecture::Transformer { positions, .. } => Some(positions),
+            _ => None,
+        }
+    }
+
     /// Whether there is a captioner of these settings around a cell.
     ///
     /// # Errors
@@ -207,7 +215,7 @@ impl ModelSettings {
     /// # Errors
     /// If the model is a transformer with fewer positions than the longest of them has steps.
     pub fn check_lengths(&self, captions: &Captions) -> Result<(), Error> {
-        let Architecture::Transformer { positions, .. } = self.architecture else { return Ok(()) };
+        let Some(positions) = self.most_words() else { return Ok(()) };
         let longest = longest(captions);
         if longest <= positions {
             return Ok(());

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Bounds;
-use super::query::{LONGEST, WIDEST};
+use super::query::{WIDEST, longest};
 use crate::model::{Architecture, Input, ModelSettings};
 use crate::training::Model;
 
@@ -26,7 +26,7 @@ pub struct Card {
     pub picture_at_every_step: bool,
     /// How many numbers it has learned.
     pub weights: usize,
-    /// The longest caption that can be asked for here.
+    /// The longest caption that can be asked for here: a transformer says no more words than it has positions.
     pub longest: usize,
     /// The widest beam that can be asked for here.
     pub widest_beam: usize,
@@ -38,6 +38,7 @@ impl Card {
     /// The card of a model that is served within some bounds.
     pub fn of(model: &Model, bounds: &Bounds) -> Card {
         let settings = model.settings.clone();
+        let longest = longest(&settings);
         let weights = model.params.weight_count();
         let about = format!(
             "It sees {} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
@@ -55,7 +56,7 @@ impl Card {
             vocabulary: settings.vocabulary,
             picture_at_every_step: settings.picture_at_every_step,
             weights,
-            longest: LONGEST,
+            longest,
             widest_beam: WIDEST,
             most_bytes: bounds.body,
         }

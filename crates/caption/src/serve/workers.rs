@@ -135,18 +135,22 @@ impl Speaker {
         let _ = seen.send(Ok(()));
         // Who does not listen any more needs no answer, so nothing comes of a failure to send.
         let _ = events.send(Event::Begin { decoding: decoding.describe() });
-        let said = |captions: &[Caption]| -> Vec<Said> {
-            captions.iter().map(|caption| Said::new(caption, &self.vocabulary)).collect()
+        let grid = self.captioner.vision.grid();
+        // The first so many captions with where they looked.
+        let said = |captions: &[Caption], looking: usize| -> Vec<Said> {
+            let grid = |place: usize| (place < looking).then_some(grid);
+            let say = |(place, caption)| Said::new(caption, &self.vocabulary, grid(place));
+            captions.iter().enumerate().map(say).collect()
         };
         let decoded = self.captioner.decode_one(engine, params, 0, &picture, &decoding, |captions| {
             if stream {
-                let _ = events.send(Event::Step { captions: said(captions) });
+                let _ = events.send(Event::Step { captions: said(captions, 1) });
             }
             if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let _ = events.send(match decoded {
             Ok(captions) => Event::Done(Described {
-                captions: said(&captions),
+                captions: said(&captions, captions.len()),
                 decoding: decoding.describe(),
                 milliseconds: 1e3 * begin.elapsed().as_secs_f64(),
             }),

@@ -14,6 +14,7 @@ use caption::training::{Model, Recipe, SavedState, Training, Validation, check_w
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
+use lab::progress::{columns, wrapped};
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
@@ -231,7 +232,8 @@ impl Train {
             ..Observed::of(&captions, &val.references, best(&decoded))
         };
         for finding in observed.diagnose() {
-            progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
+            let said = format!("  {}: {}", finding.symptom.name(), finding.observed);
+            progress.println(&wrapped(&said, columns()));
         }
         let shown = val.names.iter().zip(&captions).take(SHOWN);
         let samples: Vec<String> =
