@@ -121,7 +121,7 @@ fn each_word_of_a_model_that_attends_has_a_map() {
                 assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{weights:?}");
             }
             let end = if best.end.is_some() { " ■" } else { "" };
-            captions.push(format!("{}{end}", best.text));
+            captions.push(format!("{}{end}", best.text).trim().to_string());
         }
         let page = page_of(described, &split);
         check(&page, &["the largest centred part of a picture that has the shape of its input"]);

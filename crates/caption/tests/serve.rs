@@ -3,6 +3,7 @@
 
 #[path = "serve/setting.rs"]
 mod setting;
+#[allow(dead_code, reason = "reports are tested with others of these models")]
 mod trained;
 
 use std::io::{Read, Write};

@@ -240,7 +240,7 @@ fn where_the_model_looked_is_shown_in_a_browser() {
             until(&mut browser, "buttons()[1].getAttribute('aria-pressed') === 'true'");
             assert_eq!(browser.evaluate(LOOK), json!(["1", [1]]));
             let words = browser.evaluate("document.getElementById('looked').textContent");
-            let expected = "Looked most at row 2 and column 3 of 4 by 4, with 100 % of all.";
+            let expected = "Looked most at row 2 and column 3 of 4 by 4, with 100\u{a0}% of all.";
             assert!(words.as_str().unwrap().ends_with(expected), "{words}");
             let label = browser.evaluate("buttons()[1].getAttribute('aria-label')");
             assert!(label.as_str().unwrap().ends_with(expected), "{label}");
@@ -273,6 +273,10 @@ fn where_the_model_looked_is_shown_in_a_browser() {
         }
     }
     browser.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": false }));
+
+    // Not over a word.
+    let away = json!({ "type": "mouseMoved", "x": 2, "y": 2 });
+    browser.call("Input.dispatchMouseEvent", away);
 
     // By the keyboard all words are one stop, arrows go from word to word, and Esc takes the map away.
     browser.open(&server, 1280, 900, "light");

@@ -29,7 +29,8 @@ pub fn saved() -> PathBuf {
     static SAVED: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = SAVED.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let (tensors, state) = trained(Architecture::Recurrent, 60).saved();
+        let training = trained(Architecture::Recurrent, 60);
+        let (tensors, state) = training.saved();
         lab::checkpoint::save(&folder.path().join("model.json"), &tensors, &state).unwrap();
         folder
     });

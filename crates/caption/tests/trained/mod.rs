@@ -12,12 +12,9 @@ pub const ATTENTION: Architecture = Architecture::Attention { width: 16 };
 
 /// A transformer with as many positions as the longest caption has steps.
 pub fn transformer() -> Architecture {
-    Architecture::Transformer {
-        layers: 1,
-        heads: 2,
-        positions: longest(&data().train.captions),
-        norm_first: true,
-    }
+    let data = data();
+    let positions = longest(&data.train.captions).max(longest(&data.val.captions));
+    Architecture::Transformer { layers: 1, heads: 2, positions, norm_first: true }
 }
 
 pub fn data() -> Dataset {
@@ -38,7 +35,7 @@ pub fn trained(architecture: Architecture, steps: u64) -> Training {
         ..ModelSettings::default()
     };
     let recipe = Recipe {
-        steps,
+        steps: steps.max(1),
         batch: 32,
         learning_rate: 5e-3,
         schedule: Schedule::Cosine,
@@ -49,7 +46,7 @@ pub fn trained(architecture: Architecture, steps: u64) -> Training {
     };
     let captions = data.train.captions.len();
     let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
-    while training.step < recipe.steps {
+    while training.step < steps {
         training.take_step(&data.train).unwrap();
     }
     training

@@ -34,8 +34,9 @@ function inWords(place) {
   const { rows, columns, weights } = shown.attention;
   const most = Math.max(...weights[place]);
   const at = weights[place].indexOf(most);
+  const share = percent(most).replaceAll(" ", "\u00a0");
   const [row, column] = [Math.floor(at / columns) + 1, (at % columns) + 1];
-  return `Looked most at row ${row} and column ${column} of ${rows} by ${columns}, with ${percent(most)} of all.`;
+  return `Looked most at row ${row} and column ${column} of ${rows} by ${columns}, with ${share} of all.`;
 }
 
 /** The part of a picture that the network sees: the largest in its middle with the proportions of the network's input. */
@@ -67,7 +68,7 @@ function showLook(place) {
   };
   const cell = (weight, at) => made("rect", {
     class: "cell", x: x + ((at % columns) * w) / columns, y: y + (Math.floor(at / columns) * h) / rows, width: w / columns, height: h / rows,
-    "fill-opacity": (0.85 * (1 - weight / most)).toFixed(3),
+    "fill-opacity": (0.78 * (1 - weight / most)).toFixed(3),
   });
   // As `object-fit: contain` places the picture, so that both lie on one another however large they are.
   map.setAttribute("viewBox", `0 0 ${wide} ${high}`);
