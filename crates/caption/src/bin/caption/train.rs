@@ -1,6 +1,6 @@
 //! `caption train`: a run with metrics, checkpoints and sample captions, which can be interrupted.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,6 +48,10 @@ pub struct Train {
             "scheduled_sampling"]
     )]
     scst: Option<PathBuf>,
+    /// With --scst, captions sampled for each picture; each is held against the others, and a single one against the
+    /// greedy caption. A step has so many times the captions of --batch.
+    #[arg(long, value_name = "N", default_value = "5", requires = "scst")]
+    scst_samples: NonZeroUsize,
     #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
@@ -77,7 +81,7 @@ struct StepMetrics {
     /// Of captions that were drawn, in fine-tuning on rewards.
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<f64>,
-    /// Of greedy ones.
+    /// Of greedy ones, where samples are held against them.
     #[serde(skip_serializing_if = "Option::is_none")]
     greedy_reward: Option<f64>,
 }
@@ -152,8 +156,8 @@ impl Train {
                 loss_per_token: losses.per_token,
                 gradient_norm: losses.gradient_norm,
                 learning_rate,
-                reward: losses.rewards.map(|[drawn, _]| drawn),
-                greedy_reward: losses.rewards.map(|[_, greedy]| greedy),
+                reward: losses.rewards.map(|rewards| rewards.sampled),
+                greedy_reward: losses.rewards.and_then(|rewards| rewards.greedy),
             })?;
             let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
                 || training.step == training.recipe.steps;
@@ -190,6 +194,8 @@ impl Train {
             None => self.model.settings(&loaded.data)?,
         };
         let recipe = self.learning.recipe(loaded.data.train.captions.len())?;
+        let samples = self.scst.as_ref().map_or(1, |_| self.scst_samples.get());
+        let recipe = Recipe { samples, ..recipe };
         // Before there is a folder.
         model.check(&model.named_cell()?)?;
         recipe.check()?;
