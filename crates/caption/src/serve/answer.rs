@@ -23,7 +23,7 @@ pub struct Said {
     pub words: Vec<String>,
     /// How probable the model held each word to be, after those before it.
     pub probabilities: Vec<f64>,
-    /// Where the model looked, if it attends to places of the picture and this is the best caption or the last answer.
+    /// Where the model looked, if it attends to places of the picture; while words come, of the best caption only.
     pub attention: Option<Attention>,
     /// How probable the model held the end to be, where the caption ended.
     pub end_probability: Option<f64>,
