@@ -451,7 +451,7 @@ fn a_trained_model_is_fine_tuned_on_what_it_is_judged_by() {
     let run = [&scst[..], &["--learning-rate", "1e-4", "--metric", "cider-d"]].concat();
     succeed(&run);
     let metrics = fs::read_to_string(Path::new(&fine).join("metrics.jsonl")).unwrap();
-    assert_eq!(metrics.lines().filter(|line| line.contains("greedy_reward")).count(), 6);
+    assert_eq!(metrics.lines().filter(|line| line.contains("\"reward\":")).count(), 6);
     assert!(succeed(&run).contains("going on from step 6"));
     let message = fail(2, &[&scst[..], &["--cell", "gru"]].concat());
     assert!(message.contains("cannot be used with"), "{message}");
