@@ -104,7 +104,7 @@ fn split_bytes(split: &Split, side: Option<usize>) -> u64 {
     let pictures = match (&split.pictures, side) {
         (Pictures::Pixels { .. }, Some(side)) => split.pictures.len() * side * side * 3,
         (Pictures::Pixels { data, .. }, None) => data.len(),
-        (Pictures::Features { data, .. }, _) => 4 * data.len(),
+        (Pictures::Features { data, .. } | Pictures::Grid { data, .. }, _) => 4 * data.len(),
     };
     let words = split.references.iter().flatten().flatten().map(|word| 24 + word.len()).sum::<usize>();
     (pictures + 4 * split.captions.ids.len() + 8 * split.picture_of.len() + words) as u64

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use caption::data::fault::Fault;
+use caption::data::encoder::{Origin, Sight, sight_of_pixels};
+use caption::data::features::Channels;
 use caption::data::formats::Columns;
 use caption::data::recognise::{Recognised, Wishes, recognise};
 use caption::data::scenes::{Scene, Scenes};
 use caption::data::tokens::Tokens;
 use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
+use caption::model::{Input, ModelSettings};
 use caption::training::{Model, SavedState};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -33,10 +36,14 @@ pub struct DataChoice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     images: Option<PathBuf>,
     /// Features to be seen instead of the pictures: HDF5, npy, npz or safetensors, a row for each picture in the order of the
-    /// captions, or rows by name.
+    /// captions, or rows by name; a row is a vector, (places, channels), or (rows, columns, channels).
     #[arg(long, value_name = "FILE")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     features: Option<PathBuf>,
+    /// Which extent of a grid of features counts its channels [default: last].
+    #[arg(long, value_enum, requires = "features")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channels: Option<Channels>,
     /// Rows and columns of a picture as it is seen, its largest centred square [default: 64].
     #[arg(long, value_name = "N")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +75,7 @@ pub struct DataChoice {
 }
 
 /// The two names of `--columns`.
-fn columns(text: &str) -> Result<Columns, String> {
+pub fn columns(text: &str) -> Result<Columns, String> {
     let (image, caption) = text.split_once(',').ok_or("expected two names, IMAGE,CAPTION")?;
     Ok(Columns { image: image.trim().into(), caption: caption.trim().into() })
 }
@@ -103,6 +110,7 @@ impl DataChoice {
         Wishes {
             images: self.images.clone(),
             features: self.features.clone(),
+            channels: self.channels,
             side: self.side,
             threshold: self.threshold,
             tokens: self.tokens,
@@ -241,10 +249,54 @@ pub fn find_checkpoint(run: &Path) -> Result<Option<Checkpoint<SavedState>>, Err
     }
 }
 
+/// How a model sees picture files: their pixels, or the features that the encoder it was trained with makes of them.
+pub fn sight(model: &Model, encoder: Option<&Path>) -> Result<Sight, Error> {
+    let ModelSettings { input, origin, .. } = &model.settings;
+    match (input, encoder, origin) {
+        (Input::Pixels { height, width }, None, _) => Ok(sight_of_pixels(*height, *width)),
+        (Input::Pixels { .. }, Some(_), _) => {
+            Err(Error::Mismatch(format!("the model sees {input} and needs no encoder; leave out --encoder")))
+        }
+        (_, None, None) => Err(Error::Mismatch(format!(
+            "the model sees {input}, which cannot be computed from a picture file, because nobody wrote down what made them; \
+             describe rows of features by `caption describe RUN --data PATH --row N`, or train on features of `caption encode` or \
+             on pixels"
+        ))),
+        (_, None, Some(origin)) => Err(Error::Mismatch(format!(
+            "the model sees {input}, which {origin} makes of a picture file; give it by --encoder FILE, or describe rows of features \
+             by `caption describe RUN --data PATH --row N`"
+        ))),
+        (_, Some(path), None) => Err(Error::Mismatch(format!(
+            "the model sees {input}, but nobody wrote down what made them, so that {} cannot be held against it; train on features \
+             of `caption encode`",
+            path.display()
+        ))),
+        (_, Some(path), Some(origin)) => same_encoder(path, origin),
+    }
+}
+
+#[cfg(feature = "onnx")]
+fn same_encoder(path: &Path, origin: &Origin) -> Result<Sight, Error> {
+    Ok(caption::data::encoder::Encoder::load_same(path, origin)?.sight())
+}
+
+#[cfg(not(feature = "onnx"))]
+fn same_encoder(_: &Path, _: &Origin) -> Result<Sight, Error> {
+    Err(without_onnx())
+}
+
+/// The error of a program that was built without ONNX.
+#[cfg(not(feature = "onnx"))]
+pub fn without_onnx() -> Error {
+    Error::Mismatch(
+        "this program was built without ONNX; build it by `cargo build --release --bin caption --features onnx`".into(),
+    )
+}
+
 /// The error of a model that was trained on another kind of pictures than it is given, or on shorter captions than it can
 /// take.
 pub fn check_input(model: &Model, split: &Split) -> Result<(), Error> {
-    let (expected, found) = (model.settings.input, caption::model::Input::of(split));
+    let (expected, found) = (model.settings.input, Input::of(split));
     if expected == found {
         return model.settings.check_lengths(&split.captions);
     }
