@@ -102,6 +102,7 @@ impl Default for Bounds {
 /// server.run(caption::serve::interrupted())?;
 /// # Ok::<(), caption::error::Error>(())
 /// ```
+#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,

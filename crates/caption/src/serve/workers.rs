@@ -23,7 +23,7 @@ use super::answer::{Described, Event, Problem, Said};
 use super::query::Wish;
 use super::upload::{Form, Received};
 use crate::data::Vocabulary;
-use crate::data::encoder::{Sight, sight_of_pixels};
+use crate::data::encoder::Sight;
 use crate::error::Error;
 use crate::model::{Caption, Captioner, Input};
 use crate::training::Model;
@@ -93,7 +93,7 @@ struct Speaker {
 /// How a model that sees pixels sees a picture; others are refused.
 pub fn sight_of(model: &Model) -> Result<Sight, Error> {
     if let Input::Pixels { height, width } = model.settings.input {
-        return Ok(sight_of_pixels(height, width));
+        return Ok(Sight::of_pixels(height, width));
     }
     Err(Error::Mismatch(format!(
         "the model sees {}, which cannot be computed from a picture here; serve one that was trained on pixels (`caption \
@@ -167,6 +167,6 @@ impl Speaker {
             }
         }
         let unseen = |words: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words);
-        (self.sight)(bytes, "the picture").map_err(|why| unseen(why.to_string()))
+        self.sight.see(bytes, "the picture").map_err(|why| unseen(why.to_string()))
     }
 }

@@ -59,7 +59,7 @@ impl Describe {
         let sight = sight(model, self.encoder.as_deref())?;
         for (stream, path) in (0..).zip(&self.pictures) {
             let place = path.display().to_string();
-            let seen = sight(&read_file(path, MOST_BYTES)?, &place)?;
+            let seen = sight.see(&read_file(path, MOST_BYTES)?, &place)?;
             self.say(&place, model, decoding, &seen, stream)?;
         }
         Ok(())
@@ -68,7 +68,7 @@ impl Describe {
     fn rows(&self, model: &mut Model, decoding: &Decoding) -> Result<(), Error> {
         let loaded = self.data.load()?;
         let (split, _) = loaded.part(self.split)?;
-        check_input(model, split)?;
+        check_input(model, &loaded.data, split)?;
         for row in &self.row {
             let Some(name) = split.names.get(*row) else {
                 let problem = format!("the split has {} pictures, counted from 0", split.names.len());

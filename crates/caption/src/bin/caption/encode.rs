@@ -62,7 +62,8 @@ impl Encode {
                 self.model.with_extension("json").display()
             ),
         }
-        let wishes = Wishes { images: self.images.clone(), columns: self.columns.clone(), ..Wishes::default() };
+        let wishes =
+            Wishes { images: self.images.clone(), columns: self.columns.clone(), ..Wishes::default() };
         let source = recognise(&self.data, &wishes)?;
         println!("data: {}", source.describe());
         let Recognised::Collection(collection, _) = &source else {

@@ -1,9 +1,11 @@
 //! What the commands share: where data comes from, and which checkpoint of a run is meant.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use caption::data::encoder::{Origin, Sight};
 use caption::data::fault::Fault;
-use caption::data::encoder::{Origin, Sight, sight_of_pixels};
 use caption::data::features::Channels;
 use caption::data::formats::Columns;
 use caption::data::recognise::{Recognised, Wishes, recognise};
@@ -174,8 +176,16 @@ impl DataChoice {
     }
 }
 
-/// A bar on a terminal; elsewhere nothing, for what it shows takes seconds.
-pub struct Bar(ProgressBar);
+/// A bar on a terminal; elsewhere a line every few seconds.
+pub struct Bar {
+    bar: ProgressBar,
+    what: &'static str,
+    /// When the last line was printed, where lines are.
+    printed: Option<Mutex<Instant>>,
+}
+
+/// The time between two lines where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 impl Bar {
     /// A bar of things that are called so.
@@ -183,18 +193,27 @@ impl Bar {
         // Drawn on standard error, and hidden where that is no terminal.
         let bar = ProgressBar::new(0).with_message(what);
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}, {eta} left");
-        Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let printed = bar.is_hidden().then(|| Mutex::new(Instant::now()));
+        Bar { bar, what, printed }
     }
 
     /// Shows that so many are done, of how many; may be called from several threads.
     pub fn show(&self, done: usize, total: usize) {
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        // A thread that finds another printing has nothing to add.
+        if let Some(mut last) = self.printed.as_ref().and_then(|printed| printed.try_lock().ok())
+            && last.elapsed() >= BETWEEN_LINES
+        {
+            *last = Instant::now();
+            eprintln!("{done} of {total} {}", self.what);
+        }
     }
 
     /// Takes the bar away.
     pub fn finish(self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -253,7 +272,7 @@ pub fn find_checkpoint(run: &Path) -> Result<Option<Checkpoint<SavedState>>, Err
 pub fn sight(model: &Model, encoder: Option<&Path>) -> Result<Sight, Error> {
     let ModelSettings { input, origin, .. } = &model.settings;
     match (input, encoder, origin) {
-        (Input::Pixels { height, width }, None, _) => Ok(sight_of_pixels(*height, *width)),
+        (Input::Pixels { height, width }, None, _) => Ok(Sight::of_pixels(*height, *width)),
         (Input::Pixels { .. }, Some(_), _) => {
             Err(Error::Mismatch(format!("the model sees {input} and needs no encoder; leave out --encoder")))
         }
@@ -293,14 +312,23 @@ pub fn without_onnx() -> Error {
     )
 }
 
-/// The error of a model that was trained on another kind of pictures than it is given, or on shorter captions than it can
-/// take.
-pub fn check_input(model: &Model, split: &Split) -> Result<(), Error> {
-    let (expected, found) = (model.settings.input, Input::of(split));
-    if expected == found {
-        return model.settings.check_lengths(&split.captions);
+/// The error of a model that was trained on another kind of pictures than it is given, on features of another encoder, or on
+/// shorter captions than it can take.
+pub fn check_input(model: &Model, data: &Dataset, split: &Split) -> Result<(), Error> {
+    let ModelSettings { input, origin, .. } = &model.settings;
+    let found = Input::of(split);
+    if *input != found {
+        return Err(Error::Mismatch(format!(
+            "the model sees {input}, but the data holds {found}; give the data it was trained on"
+        )));
     }
-    Err(Error::Mismatch(format!(
-        "the model sees {expected}, but the data holds {found}; give the data it was trained on"
-    )))
+    match (origin, &data.origin) {
+        (Some(own), Some(found)) if own.sha256 != found.sha256 || own.card != found.card => {
+            Err(Error::Mismatch(format!(
+                "the model was trained on features of {own}, but those of the data were made by {found}, or of pictures that were \
+                 brought to it in another way; give the features it was trained on"
+            )))
+        }
+        _ => model.settings.check_lengths(&split.captions),
+    }
 }

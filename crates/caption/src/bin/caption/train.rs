@@ -188,7 +188,7 @@ impl Train {
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
         let model = match taught {
             Some(model) => {
-                check_input(model, &loaded.data.train)?;
+                check_input(model, &loaded.data, &loaded.data.train)?;
                 check_words(&model.vocabulary, &loaded.data.vocabulary)?;
                 model.settings.clone()
             }

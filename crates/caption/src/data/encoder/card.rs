@@ -150,7 +150,8 @@ impl Card {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(size) = self.size.filter(|size| size.iter().any(|side| !(1..=LARGEST_SIDE).contains(side)))
+        if let Some(size) =
+            self.size.filter(|size| size.iter().any(|side| !(1..=LARGEST_SIDE).contains(side)))
         {
             return Err(format!("`size` is {size:?}; expected two sides from 1 to {LARGEST_SIDE}"));
         }
@@ -179,7 +180,9 @@ impl Card {
         };
         let all = pixels.as_chunks::<3>().0;
         match self.layout {
-            Some(Layout::Nhwc) => to.extend(all.iter().flat_map(|pixel| [0, 1, 2].map(|at| value(pixel, at)))),
+            Some(Layout::Nhwc) => {
+                to.extend(all.iter().flat_map(|pixel| [0, 1, 2].map(|at| value(pixel, at))))
+            }
             _ => [0, 1, 2].iter().for_each(|at| to.extend(all.iter().map(|pixel| value(pixel, *at)))),
         }
     }

@@ -7,13 +7,13 @@ use lab::files::read_file;
 use rayon::prelude::*;
 
 use super::{Encoder, Origin};
-use crate::data::{DataError, Source};
 use crate::data::arrays::{Numbers, write_with_origin};
 use crate::data::collection::{Collection, Watch};
 use crate::data::doctor::free_memory;
 use crate::data::fault::{Fault, FaultKind};
 use crate::data::features::{Form, fault_of};
 use crate::data::picture::MOST_BYTES;
+use crate::data::{DataError, Source};
 
 /// What a file of such features says it is.
 const FORMAT: &str = "unspool features 1";
@@ -68,7 +68,7 @@ pub fn encode(
             *result = fault_of(features, || name.clone()).map_or(Ok(()), Err);
         }
         watch(done.fetch_add(files.len(), Ordering::Relaxed) + files.len(), total);
-        Ok(results)
+        Ok::<_, DataError>(results)
     };
     let results: Result<Vec<_>, DataError> =
         files.par_chunks(batch).zip(numbers.par_chunks_mut(batch * size)).map(some).collect();

@@ -15,21 +15,44 @@ pub use folder::{Encoded, encode};
 #[cfg(feature = "onnx")]
 pub use onnx::Encoder;
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::picture::{Fit, picture_of_bytes};
 use super::{DataError, Pictures};
 
-/// From the bytes of a picture file, and what errors call it, to what a model sees of it.
-pub type Sight = Arc<dyn Fn(&[u8], &str) -> Result<Vec<f32>, DataError> + Send + Sync>;
+/// From the bytes of a picture file to what a model sees of it.
+#[derive(Clone)]
+pub struct Sight(Arc<dyn Fn(&[u8], &str) -> Result<Vec<f32>, DataError> + Send + Sync>);
 
-/// The sight of a model that sees pixels.
-pub fn sight_of_pixels(height: usize, width: usize) -> Sight {
-    let [rows, columns] = [height, width].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-    Arc::new(move |bytes, place| {
-        let data = picture_of_bytes(bytes, place, rows, columns, Fit::WHOLE)?;
-        let mut seen = Vec::new();
-        Pictures::Pixels { height, width, data }.see(std::iter::once(0), &mut seen);
-        Ok(seen)
-    })
+impl Sight {
+    /// A sight of one's own: a function of a file's bytes, and of what errors call it.
+    pub fn new(see: impl Fn(&[u8], &str) -> Result<Vec<f32>, DataError> + Send + Sync + 'static) -> Sight {
+        Sight(Arc::new(see))
+    }
+
+    /// The sight of a model that sees pixels.
+    pub fn of_pixels(height: usize, width: usize) -> Sight {
+        let [rows, columns] = [height, width].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+        Sight::new(move |bytes, place| {
+            let data = picture_of_bytes(bytes, place, rows, columns, Fit::WHOLE)?;
+            let mut seen = Vec::new();
+            Pictures::Pixels { height, width, data }.see(std::iter::once(0), &mut seen);
+            Ok(seen)
+        })
+    }
+
+    /// What a model sees of a picture file, which errors call `place`.
+    ///
+    /// # Errors
+    /// If it is no picture that can be decoded, or cannot be brought to what the model sees.
+    pub fn see(&self, bytes: &[u8], place: &str) -> Result<Vec<f32>, DataError> {
+        (self.0)(bytes, place)
+    }
+}
+
+impl fmt::Debug for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sight")
+    }
 }

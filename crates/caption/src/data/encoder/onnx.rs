@@ -144,7 +144,8 @@ impl Encoder {
             let output = outputs[0].cast_to::<f32>()?;
             Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         };
-        let failed = |why: String| DataError::new(&self.place, format!("the network failed on a picture ({why})"));
+        let failed =
+            |why: String| DataError::new(&self.place, format!("the network failed on a picture ({why})"));
         let mut features = caught(run).map_err(failed)?;
         features.truncate(pictures * self.form.size());
         if self.channels_first {
@@ -155,7 +156,7 @@ impl Encoder {
 
     /// How a model that was trained on its features sees picture files.
     pub fn sight(self) -> Sight {
-        Arc::new(move |bytes, place| {
+        Sight::new(move |bytes, place| {
             let mut brought = Vec::new();
             self.bring(bytes, place, &mut brought)?;
             self.encode(brought)
@@ -206,16 +207,18 @@ fn network(bytes: &[u8]) -> Result<InferenceModel, String> {
     if read.unresolved_inputs.is_empty() {
         Ok(read.model)
     } else {
-        Err(format!("uses what it does not define: {}", listed(read.unresolved_inputs.iter().map(String::as_str))))
+        Err(format!(
+            "uses what it does not define: {}",
+            listed(read.unresolved_inputs.iter().map(String::as_str))
+        ))
     }
 }
 
 /// The graph of a file, when its names lead somewhere and its weights are in it.
 fn check_graph(proto: &ModelProto) -> Result<&GraphProto, String> {
     let graph = proto.graph.as_ref().ok_or("is no ONNX file, or one without a network")?;
-    let outside = |weights: &&tract_onnx::pb::TensorProto| {
-        weights.data_location == Some(DataLocation::External as i32)
-    };
+    let outside =
+        |weights: &&tract_onnx::pb::TensorProto| weights.data_location == Some(DataLocation::External as i32);
     if let Some(weights) = graph.initializer.iter().find(outside) {
         return Err(format!("keeps weights such as `{}` in another file; expected all in one", weights.name));
     }
@@ -240,17 +243,26 @@ fn asked(mut network: InferenceModel, mut card: Card) -> Result<(InferenceModel,
     let inputs = network.input_outlets().map_err(failed)?.to_vec();
     let names: Vec<String> = inputs.iter().map(|input| name(&network, *input)).collect();
     let [input] = &names[..] else {
-        return Err(format!("has the inputs {}; expected one, for pictures", listed(names.iter().map(String::as_str))));
+        return Err(format!(
+            "has the inputs {}; expected one, for pictures",
+            listed(names.iter().map(String::as_str))
+        ));
     };
     if card.input.as_ref().is_some_and(|wanted| wanted != input) {
-        return Err(format!("has the input `{input}`, but its card says {:?}", card.input.unwrap_or_default()));
+        return Err(format!(
+            "has the input `{input}`, but its card says {:?}",
+            card.input.unwrap_or_default()
+        ));
     }
     let outputs = network.output_outlets().map_err(failed)?.to_vec();
     let names: Vec<String> = outputs.iter().map(|output| name(&network, *output)).collect();
     let chosen = match &card.output {
         None => 0,
         Some(wanted) => names.iter().position(|name| name == wanted).ok_or_else(|| {
-            format!("has no output `{wanted}` as its card says, but {}", listed(names.iter().map(String::as_str)))
+            format!(
+                "has no output `{wanted}` as its card says, but {}",
+                listed(names.iter().map(String::as_str))
+            )
         })?,
     };
     card.input = Some(input.clone());
@@ -261,22 +273,25 @@ fn asked(mut network: InferenceModel, mut card: Card) -> Result<(InferenceModel,
     if let Some(kind) = fact.datum_type.concretize().filter(|kind| *kind != f32::datum_type()) {
         return Err(format!("takes numbers of type {kind:?}; expected floats of 32 bits"));
     }
-    let extents: Vec<Option<usize>> = fact
-        .shape
-        .dims()
-        .map(|extent| extent.concretize().and_then(|extent| extent.to_usize().ok()))
-        .collect();
+    let extents: Vec<Option<usize>> =
+        fact.shape.dims().map(|extent| extent.concretize().as_ref().and_then(number)).collect();
     let said = extents.iter().map(|extent| extent.map_or("?".into(), |extent| extent.to_string()));
     let said = said.collect::<Vec<_>>().join(", ");
     if !fact.shape.is_open() && extents.len() != 4 {
-        return Err(format!("takes an input of shape [{said}]; expected pictures, four extents of which one is 3 for the colours"));
+        return Err(format!(
+            "takes an input of shape [{said}]; expected pictures, four extents of which one is 3 for the colours"
+        ));
     }
     let extent = |at: usize| extents.get(at).copied().flatten();
     let layout = match (extent(1), extent(3)) {
         (Some(3), _) => Layout::Nchw,
         (_, Some(3)) => Layout::Nhwc,
         (None, _) | (_, None) => card.layout.unwrap_or(Layout::Nchw),
-        _ => return Err(format!("takes an input of shape [{said}]; expected 3 colours, before or after rows and columns")),
+        _ => {
+            return Err(format!(
+                "takes an input of shape [{said}]; expected 3 colours, before or after rows and columns"
+            ));
+        }
     };
     // A picture of three rows has both.
     let both = extent(1) == Some(3) && extent(3) == Some(3);
@@ -310,12 +325,15 @@ fn planned(
         format!("cannot be run on {batch} pictures of {:?} pixels ({why}). Where `size` is wrong, say it in the card", sides(card))
     })?;
     let fact = plan.model().output_fact(0).map_err(|why| format!("{why:#}"))?;
-    let extents: Option<Vec<usize>> = fact.shape.iter().map(|extent| extent.to_usize().ok()).collect();
+    let extents: Option<Vec<usize>> = fact.shape.iter().map(number).collect();
     let name = card.output.as_deref().unwrap_or_default();
-    let shape = extents.ok_or_else(|| format!("makes `{name}` of shape {:?}, which is not fixed", fact.shape))?;
+    let shape =
+        extents.ok_or_else(|| format!("makes `{name}` of shape {:?}, which is not fixed", fact.shape))?;
     let refused = |problem: &str| Err(format!("makes `{name}` of shape {shape:?}; {problem}"));
     if shape.first() != Some(&batch) {
-        return refused(&format!("expected {batch} first, one for each picture. Try --batch 1, or name another output in the card"));
+        return refused(&format!(
+            "expected {batch} first, one for each picture. Try --batch 1, or name another output in the card"
+        ));
     }
     if !fact.datum_type.is_float() {
         return refused(&format!("its numbers are {:?}, expected floats", fact.datum_type));
@@ -327,6 +345,11 @@ fn planned(
         Ok(form) => Ok((plan, form, first)),
         Err(_) => refused("expected a vector or a grid for each picture. Name another output in the card"),
     }
+}
+
+/// An extent that is a number.
+fn number(extent: &TDim) -> Option<usize> {
+    extent.as_i64().and_then(|extent| usize::try_from(extent).ok())
 }
 
 /// Rows and columns of what the network sees.

@@ -109,7 +109,8 @@ impl FeatureTable {
                 return Err(DataError::new(place, problem));
             }
         };
-        let form = Form::of(&array.shape[1..], channels).map_err(|problem| DataError::new(&place, problem))?;
+        let form =
+            Form::of(&array.shape[1..], channels).map_err(|problem| DataError::new(&place, problem))?;
         let names = match names {
             None => None,
             Some(names) if names.len() != rows => {
@@ -270,7 +271,12 @@ mod tests {
             FeatureTable::by_name("f".into(), arrays, None)
         };
         assert_eq!(table(&[&[3], &[1, 3], &[3, 1, 1]]).unwrap().rows(), 3);
-        assert!(table(&[&[3], &[4]]).unwrap_err().to_string().contains("`1`: holds features of length 4, but `0`"));
+        assert!(
+            table(&[&[3], &[4]])
+                .unwrap_err()
+                .to_string()
+                .contains("`1`: holds features of length 4, but `0`")
+        );
         assert_eq!(table(&[&[2, 3], &[2, 3]]).unwrap().form.extents(), [1, 2, 3]);
         assert!(table(&[&[2, 3], &[3, 2]]).unwrap_err().to_string().contains("length 3 at each of 2 places"));
         assert!(table(&[&[2, 3, 4, 5]]).unwrap_err().to_string().contains("`0`: has [2, 3, 4, 5]"));
@@ -318,13 +324,12 @@ mod tests {
         };
         let pictures = ["b.jpg", "folder/a.jpg", "개.png"].map(Listed::new);
         let check = |file: &str, channels: Option<Channels>, extents: [usize; 3]| {
-            let table =
-                read(&folder.join(file), channels).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let table = read(&folder.join(file), channels).unwrap_or_else(|error| panic!("{file}: {error}"));
             assert_eq!((table.rows(), table.form.extents()), (3, extents), "{file}");
             for (at, picture) in pictures.iter().enumerate() {
-                let expected = (0..2).flat_map(|row| (0..3).flat_map(move |column| {
-                    (0..4).map(move |channel| number(at, row, column, channel))
-                }));
+                let expected = (0..2).flat_map(|row| {
+                    (0..3).flat_map(move |column| (0..4).map(move |channel| number(at, row, column, channel)))
+                });
                 assert_eq!(table.row(at, picture), Some(&expected.collect::<Vec<_>>()[..]), "{file}");
             }
         };
@@ -347,7 +352,9 @@ mod tests {
         assert!(read(&path, None).unwrap_err().to_string().contains("check that the path is right"));
         for content in [&b""[..], b"1,2,3\n", b"\x93NUM"] {
             std::fs::write(&path, content).unwrap();
-            assert!(read(&path, None).unwrap_err().to_string().contains("expected npy, npz, safetensors or HDF5"));
+            assert!(
+                read(&path, None).unwrap_err().to_string().contains("expected npy, npz, safetensors or HDF5")
+            );
         }
     }
 }

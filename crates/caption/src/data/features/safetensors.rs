@@ -9,11 +9,13 @@ use crate::data::arrays::ArrayFile;
 pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let mut file = ArrayFile::open(path)?;
     let keys: Vec<String> = file.arrays().keys().cloned().collect();
+    // What an encoder made is by name, even of one picture.
+    let alone = keys.len() == 1 && file.origin.is_none();
     let mut array = |key: &str| {
         let shape = file.about(key)?.shape.clone();
         Ok(Array { shape, data: file.floats(key)? })
     };
-    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
+    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| alone));
     let place = path.display().to_string();
     let table = match whole {
         Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None, channels)?,
