@@ -184,7 +184,7 @@ fn caught<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
 
 /// The network of a file.
 fn network(bytes: &[u8]) -> Result<InferenceModel, String> {
-    let onnx = tract_onnx::onnx();
+    let onnx = onnx();
     let advice = "Give the file that an exporter such as `torch.onnx.export` wrote";
     let proto = caught(|| onnx.proto_model_for_read(&mut &bytes[..]))
         .map_err(|why| format!("is no ONNX file ({why}). {advice}"))?;

@@ -48,7 +48,7 @@ pub enum Channels {
 
 impl Form {
     /// The form of an array for one picture; `channels` as the user said, where anything.
-    pub(super) fn of(extents: &[usize], channels: Option<Channels>) -> Result<Form, String> {
+    pub(crate) fn of(extents: &[usize], channels: Option<Channels>) -> Result<Form, String> {
         if extents.contains(&0) {
             return Err(format!("is empty, {extents:?} for a picture"));
         }

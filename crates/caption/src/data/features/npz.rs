@@ -112,7 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.npz");
         npz(&path, CompressionMethod::Deflated, &[("features", bytes("<f4", "(1000000000, 512)", &[0; 64]))]);
-        assert!(read(&path).unwrap_err().to_string().contains("more than the"));
+        assert!(read(&path, None).unwrap_err().to_string().contains("more than the"));
         npz(&path, CompressionMethod::Deflated, &[("features", floats("(1, 2)", &[1.0, 2.0]))]);
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
@@ -121,7 +121,7 @@ mod tests {
             std::fs::write(&path, &damaged).unwrap();
             let _ = read(&path, None);
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(read(&path).is_err());
+            assert!(read(&path, None).is_err());
         }
     }
 }
