@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Bounds;
 use super::query::{WIDEST, longest};
+use crate::data::encoder::Origin;
 use crate::model::{Architecture, Input, ModelSettings};
 use crate::training::Model;
 
@@ -14,6 +15,9 @@ pub struct Card {
     pub about: String,
     /// What it sees.
     pub input: Input,
+    /// Which encoder makes the features that it sees, where it sees such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The name of its recurrent cell.
     pub cell: String,
     /// Width of a word's vector.
@@ -41,8 +45,9 @@ impl Card {
         let longest = longest(&settings);
         let weights = model.params.weight_count();
         let about = format!(
-            "It sees {} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
+            "It sees {}{} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
             settings.input,
+            settings.origin.as_ref().map_or(String::new(), |origin| format!(", made by {origin},")),
             speaker(&settings),
             settings.hidden,
             settings.vocabulary
@@ -50,6 +55,7 @@ impl Card {
         Card {
             about,
             input: settings.input,
+            origin: settings.origin,
             cell: settings.cell,
             embedding: settings.embedding,
             hidden: settings.hidden,

@@ -46,7 +46,7 @@ impl Evaluate {
         let mut model = load_model(&self.run)?;
         let loaded = self.data.load()?;
         let (split, scenes) = loaded.part(self.split)?;
-        check_input(&model, split)?;
+        check_input(&model, &loaded.data, split)?;
         check_words(&model.vocabulary, &loaded.data.vocabulary)?;
         let vocabulary = &model.vocabulary;
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);

@@ -114,7 +114,7 @@ impl Report {
 
     fn described(&self, model: &mut Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
         let (split, _) = loaded.part(self.split)?;
-        check_input(model, split)?;
+        check_input(model, &loaded.data, split)?;
         let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
         let described =

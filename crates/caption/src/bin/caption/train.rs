@@ -8,7 +8,7 @@ use caption::diagnosis::Observed;
 use caption::error::Error;
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::{CiderD, Scores};
-use caption::model::{Caption, Decoding, ModelSettings};
+use caption::model::{Architecture, Caption, Decoding, Input, ModelSettings};
 use caption::progress::Progress;
 use caption::training::{Model, Recipe, SavedState, Training, Validation, check_words, reward_references};
 use clap::Args;
@@ -139,6 +139,12 @@ impl Train {
             self.out.display()
         );
 
+        if let (Input::Grid { .. }, Architecture::Recurrent) = (config.model.input, config.model.architecture)
+        {
+            println!(
+                "       it sees the mean of a picture's places; --model attention and --model transformer look at each"
+            );
+        }
         let references = if taught.is_some() { reward_references(train) } else { Vec::new() };
         let cider = CiderD::of(&references);
         let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
@@ -187,7 +193,7 @@ impl Train {
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
         let model = match taught {
             Some(model) => {
-                check_input(model, &loaded.data.train)?;
+                check_input(model, &loaded.data, &loaded.data.train)?;
                 check_words(&model.vocabulary, &loaded.data.vocabulary)?;
                 model.settings.clone()
             }
