@@ -69,6 +69,8 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         cargo("fmt --all --check"),
         cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         cargo("test --locked"),
+        cargo("clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings"),
+        cargo("test --locked -p unspool-caption --features onnx --lib --test encoder"),
         with_variable("RUSTDOCFLAGS", "-D warnings", cargo("doc --workspace --no-deps --locked")),
     ];
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
@@ -229,6 +231,8 @@ mod tests {
             "cargo fmt --all --check",
             "cargo clippy --workspace --all-targets --locked -- -D warnings",
             "cargo test --locked",
+            "cargo clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings",
+            "cargo test --locked -p unspool-caption --features onnx --lib --test encoder",
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",

@@ -8,8 +8,8 @@
 //! loss = temporal softmax of s             summed over words, averaged over captions
 //! ```
 //!
-//! The decoder is one of three, with the places of the picture g (N, L, G): the last map of the convolution net, or the
-//! given features as one place.
+//! The decoder is one of three, with the places of the picture g (N, L, G): the last map of the convolution net, the places of a
+//! given grid, whose mean is f, or given features as one place.
 //!
 //! ```text
 //! recurrent     y = cell through time from h0 = f Wp + bp

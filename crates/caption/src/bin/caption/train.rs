@@ -8,12 +8,13 @@ use caption::diagnosis::Observed;
 use caption::error::{Error, Stopped};
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::{CiderD, Scores};
-use caption::model::{Caption, Decoding, ModelSettings};
+use caption::model::{Architecture, Caption, Decoding, Input, ModelSettings};
 use caption::progress::Progress;
 use caption::training::{Model, Recipe, SavedState, Training, Validation, check_words, reward_references};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
+use lab::progress::{columns, wrapped};
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
@@ -144,6 +145,12 @@ impl Train {
             self.out.display()
         );
 
+        if let (Input::Grid { .. }, Architecture::Recurrent) = (config.model.input, config.model.architecture)
+        {
+            println!(
+                "       it sees the mean of a picture's places; --model attention and --model transformer look at each"
+            );
+        }
         training.check_numbers(self.check_numbers);
         self.go_on(&mut training, &loaded, &mut run, taught.is_some()).map_err(|cause| {
             let batch = matches!(cause, Error::Train(_)).then(|| training.describe_batch(train));
@@ -220,7 +227,7 @@ impl Train {
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
         let model = match taught {
             Some(model) => {
-                check_input(model, &loaded.data.train)?;
+                check_input(model, &loaded.data, &loaded.data.train)?;
                 check_words(&model.vocabulary, &loaded.data.vocabulary)?;
                 model.settings.clone()
             }
@@ -271,7 +278,8 @@ impl Train {
             ..Observed::of(&captions, &val.references, best(&decoded))
         };
         for finding in observed.diagnose() {
-            progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
+            let said = format!("  {}: {}", finding.symptom.name(), finding.observed);
+            progress.println(&wrapped(&said, columns()));
         }
         let shown = val.names.iter().zip(&captions).take(SHOWN);
         let samples: Vec<String> =
