@@ -1,8 +1,8 @@
 //! The naive interpreter: evaluates node after node with the plain loops of the operations.
 //!
 //! It is the reference that the engine is held to, and what [`Var::value`] uses. It plans nothing,
-//! shares nothing and keeps everything it computed until the end. A [`Watch`] may look at each value
-//! as it is computed.
+//! shares nothing and keeps everything it computed until the end. What looks for the first value that
+//! is not finite may see each as it is computed.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
