@@ -23,6 +23,44 @@ pub enum Error {
     Weights(ParamError),
     /// Things that do not go together.
     Mismatch(String),
+    /// A training that could not go on.
+    Stopped(Box<Stopped>),
+}
+
+/// Where a training was when it could not go on, and what is left of it.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The step that was being taken, counted from 1, or was the last one taken.
+    pub step: u64,
+    /// The step of the last good checkpoint; none where there is none yet.
+    pub kept: Option<u64>,
+    /// Why.
+    pub cause: Error,
+    /// What was being learned from, in words.
+    pub batch: Option<String>,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stopped { step, kept, cause, batch } = self;
+        write!(f, "stopped at step {step}: {cause}")?;
+        if let Some(batch) = batch {
+            write!(f, "; {batch}")?;
+        }
+        match kept {
+            Some(kept) => {
+                write!(f, ". The checkpoint of step {kept} is kept: the same command goes on from there")?
+            }
+            None => write!(f, ". There is no checkpoint yet: the same command begins anew")?,
+        }
+        if matches!(
+            cause,
+            Error::Train(TrainError::Loss { .. } | TrainError::Gradient { .. } | TrainError::Update { .. })
+        ) {
+            write!(f, ", and with --check-numbers names the first value that is not finite")?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Error {
@@ -34,6 +72,7 @@ impl fmt::Display for Error {
             Error::Run(error) => error.fmt(f),
             Error::Weights(error) => error.fmt(f),
             Error::Mismatch(what) => f.write_str(what),
+            Error::Stopped(stopped) => stopped.fmt(f),
         }
     }
 }

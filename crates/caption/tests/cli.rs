@@ -1,31 +1,14 @@
 //! The `caption` program as a user meets it: exit codes, messages, what is left on the disk.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod tiny;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-
-/// A folder in CS231n's layout with five captions of three pictures.
-fn tiny_data(folder: &Path) -> PathBuf {
-    let data = folder.join("data");
-    fs::create_dir(&data).unwrap();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cs231n");
-    for entry in fs::read_dir(fixtures).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "h5") {
-            fs::copy(&path, data.join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    let words = ["<NULL>", "<START>", "<END>", "<UNK>", "a", "dog", "runs"];
-    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    let numbered: Vec<String> = quoted.iter().enumerate().map(|(id, word)| format!("{word}: {id}")).collect();
-    let json =
-        format!(r#"{{"idx_to_word": [{}], "word_to_idx": {{{}}}}}"#, quoted.join(", "), numbered.join(", "));
-    fs::write(data.join("coco2014_vocab.json"), json).unwrap();
-    data
-}
+use tiny::tiny_data;
 
 fn caption(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_caption")).args(arguments).output().unwrap()
@@ -540,4 +523,70 @@ fn a_trained_model_is_fine_tuned_on_what_it_is_judged_by() {
     assert!(succeed(&run).contains("going on from step 6"));
     let message = fail(2, &[&scst[..], &["--cell", "gru"]].concat());
     assert!(message.contains("cannot be used with"), "{message}");
+}
+
+#[test]
+fn a_training_that_diverges_keeps_its_last_checkpoint_and_says_how_to_look_closer() {
+    let setting = Setting::new();
+    // Each step of Adam is as long as its rate, so that the products of the second are no numbers.
+    let diverging =
+        ["--epochs", "3", "--learning-rate", "1e38", "--schedule", "constant", "--checkpoint-every", "1"];
+    let run = setting.train(&setting.run, &diverging);
+    let checkpoints = || {
+        let names = fs::read_dir(Path::new(&setting.run).join("checkpoints")).unwrap();
+        let mut files: Vec<_> = names
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let check = |arguments: &[&str], expected: &[&str]| {
+        let message = fail(1, arguments);
+        assert_eq!(message.lines().count(), 1, "one message: {message}");
+        expected.iter().for_each(|part| assert!(message.contains(part), "{part:?} is missing in {message}"));
+    };
+    check(
+        &borrowed(&run),
+        &[
+            "stopped at step 2",
+            "the weights are left as they were",
+            "captions",
+            "The checkpoint of step 1 is kept",
+            "--check-numbers",
+        ],
+    );
+    let kept = checkpoints();
+    assert_eq!(kept.len(), 2);
+    let looking = setting.train(&setting.run, &[&diverging[..], &["--check-numbers"]].concat());
+    check(
+        &borrowed(&looking),
+        &[
+            "stopped at step 2",
+            "the first value that is not finite is",
+            "recorded at",
+            " in `",
+            "computed from",
+            "checkpoint of step 1",
+        ],
+    );
+    assert!(checkpoints() == kept, "a checkpoint was changed");
+    // The weights that are kept are finite, if large.
+    let printed = succeed(&["describe", &setting.run, "--data", &setting.data, "--row", "0"]);
+    assert!(printed.contains("a person said"), "{printed}");
+}
+
+#[test]
+fn steps_with_gradients_far_from_those_before_are_left_out_and_counted() {
+    let setting = Setting::new();
+    let run = setting.train(&setting.run, &["--epochs", "20", "--skip-outliers", "0.5"]);
+    let printed = succeed(&borrowed(&run));
+    let metrics = fs::read_to_string(Path::new(&setting.run).join("metrics.jsonl")).unwrap();
+    let skipped = metrics.lines().filter(|line| line.contains("\"skipped\":true")).count();
+    assert!(
+        skipped > 0 && printed.contains(&format!("{skipped} steps were left out")),
+        "{skipped}: {printed}"
+    );
+    let message = fail(1, &borrowed(&setting.train(&format!("{}2", setting.run), &["--skip-outliers", "0"])));
+    assert!(message.contains("the limit for steps to be left out is 0"), "{message}");
 }

@@ -82,6 +82,37 @@ fn an_interruption_leaves_no_trace_with_any_recipe() {
 }
 
 #[test]
+fn an_interruption_leaves_no_trace_where_steps_are_left_out() {
+    let data = Scenes::small().generate().unwrap().dataset;
+    let steps = |training: &mut Training, to: u64| {
+        while training.step < to {
+            training.take_step(&data.train).unwrap();
+        }
+    };
+    // So close that many steps are left out, once the first 25 have told what is usual.
+    let recipe = Recipe { steps: 40, skip_outliers: Some(0.1), ..recipe() };
+    let mut whole = training(&data, &settings(&data), recipe);
+    steps(&mut whole, 40);
+    assert!((1..15).contains(&whole.skipped()), "{}", whole.skipped());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("part.json");
+    for cut in [10, 32] {
+        let mut first = training(&data, &settings(&data), recipe);
+        steps(&mut first, cut);
+        let (tensors, state) = first.saved();
+        checkpoint::save(&path, &tensors, &state).unwrap();
+        let mut resumed = Training::resumed(&checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
+        assert_eq!(resumed.skipped(), first.skipped());
+        steps(&mut resumed, 40);
+        assert!(weights(&whole) == weights(&resumed), "cut at {cut}");
+        assert_eq!(whole.skipped(), resumed.skipped());
+    }
+    // A recipe without the option leaves nothing out, and its checkpoints say nothing of it.
+    let plain = training(&data, &settings(&data), Recipe { skip_outliers: None, ..recipe });
+    assert!(!serde_json::to_string(&plain.saved().1).unwrap().contains("norms"));
+}
+
+#[test]
 fn an_interruption_leaves_no_trace_in_any_model() {
     let data = Scenes::small().generate().unwrap().dataset;
     let plain = settings(&data);

@@ -3,7 +3,7 @@
 
 use caption::data::batch::Batch;
 use caption::data::scenes::Scenes;
-use caption::data::{Dataset, NULL, START, UNKNOWN};
+use caption::data::{Dataset, NULL, Pictures, START, UNKNOWN};
 use caption::metrics::CiderD;
 use caption::model::{Architecture, Dropouts, Input, ModelSettings};
 use caption::training::{
@@ -308,4 +308,21 @@ fn rewards_rise(few: &Dataset, model: &Model, cider: &CiderD<'_>, samples: usize
     for expected in &found[2..5] {
         assert_eq!(resumed.take_reward_step(&few.train, cider).unwrap().rewards.unwrap(), *expected);
     }
+}
+
+#[test]
+fn a_fault_in_the_features_stops_a_step_and_is_named_with_its_caption_and_picture() {
+    let mut data = data();
+    let pictures = data.train.pictures.len();
+    data.train.pictures = Pictures::Features { width: 3, data: vec![f32::INFINITY; 3 * pictures] };
+    let mut seeing = training(&data, |_, _| ());
+    let untouched = weights(&seeing);
+    let error = seeing.take_step(&data.train).unwrap_err().to_string();
+    assert!(error.contains("the weights are left as they were"), "{error}");
+    seeing.check_numbers(true);
+    let error = seeing.take_step(&data.train).unwrap_err().to_string();
+    assert!(error.contains("inf, element [0, 0] of input [8, 3] recorded at"), "{error}");
+    assert!(weights(&seeing) == untouched && seeing.step == 0);
+    let described = seeing.describe_batch(&data.train);
+    assert!(described.contains("captions") && described.matches(" of `").count() == 8, "{described}");
 }

@@ -34,6 +34,9 @@ impl FileError {
             io::ErrorKind::PermissionDenied => "check who owns it and what its folder permits",
             io::ErrorKind::ReadOnlyFilesystem => "choose a folder that can be written",
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run this again",
+            io::ErrorKind::FileTooLarge => {
+                "give it more space (`ulimit -f`, or a disk for larger files) and run this again"
+            }
             _ => "check the path and the disk it lies on",
         };
         FileError::new(path, format!("cannot be {done}: {error}"), advice)
@@ -116,9 +119,16 @@ pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Makes a folder and those it lies in; one that exists is well.
+/// Makes a folder and those it lies in, durably; one that exists is well.
 pub fn create_folder(folder: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(folder).map_err(|error| FileError::system(folder, "made", &error))
+    // Those that are missing: what is durable in a folder is lost with the folder.
+    let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    fs::create_dir_all(folder).map_err(|error| FileError::system(folder, "made", &error))?;
+    missing
+        .iter()
+        .rev()
+        .filter(|made| **made != Path::new(""))
+        .try_for_each(|made| sync_folder(folder_of(made)))
 }
 
 /// The names in a folder, sorted; names that are not UTF-8 are none of ours and are left out.

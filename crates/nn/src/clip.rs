@@ -1,8 +1,10 @@
 //! Clipping gradients by their norm taken together, which keeps their direction.
 //!
 //! ```text
-//! norm = sqrt(Σ_p Σ g_p²)        g' = g min(1, limit / norm)
+//! norm = sqrt(Σ_p Σ g_p²)        g' = g min(1, limit / norm) = g limit / max(norm, limit)
 //! ```
+//!
+//! The second form has no infinity where all gradients are zero.
 
 use tape::{Var, Vars};
 
@@ -23,6 +25,6 @@ pub fn global_norm<'t>(gradients: &[Var<'t>]) -> Var<'t> {
 #[track_caller]
 pub fn clip_by_global_norm<'t>(gradients: &[Var<'t>], limit: f64) -> (Vars<'t>, Var<'t>) {
     let norm = global_norm(gradients);
-    let scale = (limit / norm).minimum(1.0);
+    let scale = limit / norm.maximum(limit);
     (gradients.iter().map(|gradient| *gradient * scale).collect(), norm)
 }

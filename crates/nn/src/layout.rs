@@ -108,6 +108,12 @@ impl Layout {
         &self.0.lengths
     }
 
+    /// The sequences from long to short, as the rows of a step lie.
+    pub fn order(&self) -> Vec<usize> {
+        let as_they_come = || (0..self.0.lengths.len()).collect();
+        self.0.sorting.as_ref().map_or_else(as_they_come, |sorting| sorting.order.clone())
+    }
+
     /// The number of packed rows, R: the sum of the lengths.
     pub fn rows(&self) -> usize {
         self.0.lengths.iter().sum()

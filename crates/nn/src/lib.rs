@@ -6,7 +6,7 @@
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`attention`] looks at a memory, also
 //! from within a cell, and [`transformer`] decodes by it alone; [`conv`] and [`pool`] look at pictures; [`optim`],
-//! [`schedule`], [`clip`] and [`train`] change the numbers; [`check`] holds gradients against differences, and
+//! [`schedule`], [`clip`], [`outliers`] and [`train`] change the numbers; [`check`] holds gradients against differences, and
 //! [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the names that PyTorch
 //! has for them.
 #![deny(missing_docs)]
@@ -29,6 +29,7 @@ pub mod layer_norm;
 pub mod layout;
 pub mod noise;
 pub mod optim;
+pub mod outliers;
 pub mod param;
 pub mod params;
 pub mod pool;
@@ -66,6 +67,7 @@ pub use layer_norm::LayerNorm;
 pub use layout::Layout;
 pub use noise::{StepDropout, VariationalDropout};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd};
+pub use outliers::Outliers;
 pub use param::Param;
 pub use params::{Entry, Params, Role};
 pub use pool::{global_average, max_pool};
@@ -76,7 +78,7 @@ pub use sequence::Sequence;
 pub use stack::Stack;
 pub use temporal_affine::TemporalAffine;
 pub use temporal_softmax::{TemporalSoftmax, smoothed_temporal_softmax, temporal_softmax};
-pub use train::{StepReport, TrainError, Trainer};
+pub use train::{Severed, StepReport, TrainError, Trainer};
 pub use transformer::{
     DecoderSettings, DecoderState, FeedForward, LayerState, NormPlace, PositionalEncoding,
     TransformerDecoder, TransformerDecoderLayer,

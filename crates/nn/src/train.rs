@@ -3,10 +3,12 @@
 use std::fmt;
 
 use smallvec::SmallVec;
-use tape::{Engine, NodeId, RunError, Tape, Var, Vars, try_grad};
+use tape::tensor::Slice;
+use tape::{Engine, NodeId, NotFinite, RunError, Tape, Var, Vars, first_not_finite, try_grad, why_severed};
 
 use crate::clip::{clip_by_global_norm, global_norm};
 use crate::optim::{Optimizer, Updates};
+use crate::outliers::Outliers;
 use crate::param::Param;
 use crate::params::Params;
 
@@ -38,6 +40,14 @@ pub struct Trainer<O> {
     pub optimizer: O,
     /// The largest norm of all gradients together; larger ones are scaled down to it.
     pub clip: Option<f64>,
+    /// Leaves out steps whose gradients are far larger than those before.
+    pub outliers: Option<Outliers>,
+    /// Whether each value of each step is looked at before the step is run, so that the first one that is not finite is
+    /// named. This takes many times as long.
+    pub check_numbers: bool,
+    /// Whether a loss may depend on some of the weights only. Where it may not, a weight that it does not depend on is an
+    /// error: it would never learn. What is not to learn is [frozen](crate::Role::Frozen).
+    pub partial: bool,
     /// Whether steps have noise, as at first. Without it dropout does nothing.
     pub noise: bool,
     /// How many steps were taken: each has noise of its own, such as for dropout. To go on with a training,
@@ -52,6 +62,17 @@ pub struct StepReport {
     pub loss: f64,
     /// The norm of all gradients together, before clipping.
     pub gradient_norm: f64,
+    /// Whether the step was left out, as its gradients are far larger than those before.
+    pub skipped: bool,
+}
+
+/// A weight that a loss does not depend on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Severed {
+    /// Its name.
+    pub name: String,
+    /// Where the ways from it to the loss end, in words.
+    pub why: String,
 }
 
 /// Why a step was not taken. Weights and slots are as they were.
@@ -69,24 +90,48 @@ pub enum TrainError {
         /// The parameters with a gradient whose square is not finite.
         names: Vec<String>,
     },
+    /// Loss and gradients are finite but a new value is not.
+    Update {
+        /// The parameters and slots that would not be finite.
+        names: Vec<String>,
+    },
+    /// A value of the step is not finite: the first, as each was looked at.
+    NotFinite(Box<NotFinite>),
+    /// The loss does not depend on all weights, and was not said to.
+    Severed(Vec<Severed>),
     /// A value could not be taken, such as a word outside the vocabulary.
     Run(RunError),
 }
 
 impl fmt::Display for TrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = "the weights are left as they were";
         match self {
             TrainError::Loss { loss } => {
+                write!(f, "the loss is {loss}; {kept}. A smaller learning rate or clipping may help")
+            }
+            TrainError::Gradient { loss, names } => {
                 write!(
                     f,
-                    "the loss is {loss}; the weights are left as they were. A smaller learning rate or clipping may help"
+                    "the loss is {loss} but the gradients of {} are not finite; {kept}",
+                    names.join(", ")
                 )
             }
-            TrainError::Gradient { loss, names } => write!(
+            TrainError::Update { names } => write!(
                 f,
-                "the loss is {loss} but the gradients of {} are not finite; the weights are left as they were",
+                "the step would leave {} with values that are not finite; {kept}. A smaller learning rate may help",
                 names.join(", ")
             ),
+            TrainError::NotFinite(found) => write!(f, "{found}; {kept}"),
+            TrainError::Severed(weights) => {
+                let each = |severed: &Severed| format!("`{}` ({})", severed.name, severed.why);
+                let all: Vec<String> = weights.iter().map(each).collect();
+                write!(
+                    f,
+                    "the loss does not depend on {}; use them, freeze what is not to learn, or set `Trainer::partial`",
+                    all.join(", ")
+                )
+            }
             TrainError::Run(error) => write!(f, "{error}"),
         }
     }
@@ -105,7 +150,16 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn new(params: &mut Params, optimizer: O) -> Trainer<O> {
         optimizer.declare(params);
-        Trainer { engine: Engine::new(), optimizer, clip: None, noise: true, steps: 0 }
+        Trainer {
+            engine: Engine::new(),
+            optimizer,
+            clip: None,
+            noise: true,
+            outliers: None,
+            check_numbers: false,
+            partial: false,
+            steps: 0,
+        }
     }
 
     /// The same trainer with gradients clipped to a norm of `limit`.
@@ -115,10 +169,13 @@ impl<O: Optimizer> Trainer<O> {
 
     /// Takes one step down the gradient of a loss that `record` puts on a tape of the parameters.
     ///
-    /// Weights that the loss does not depend on stay as they are.
+    /// # Errors
+    /// If the loss, a gradient or a new value is not finite, a weight is severed from the loss, or a value cannot be taken.
+    /// Weights and slots are then as they were.
     ///
     /// # Panics
-    /// If the loss is not a single number, or depends on no weight at all.
+    /// If the loss is not a single number or depends on no weight at all, or an operation has no gradient for what depends
+    /// on a weight.
     #[track_caller]
     pub fn step(
         &mut self,
@@ -128,8 +185,14 @@ impl<O: Optimizer> Trainer<O> {
         let (targets, report, run) = {
             let tape = self.tape(params);
             let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
+            self.check_severed(params, outputs[0], &used)?;
+            if self.check_numbers
+                && let Some(found) = first_not_finite(&outputs)?
+            {
+                return Err(TrainError::NotFinite(Box::new(found)));
+            }
             let run = self.engine.run(&outputs)?;
-            let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
+            let report = StepReport { loss: run.number(0), gradient_norm: run.number(1), skipped: false };
             if !report.loss.is_finite() {
                 return Err(TrainError::Loss { loss: report.loss });
             }
@@ -138,13 +201,24 @@ impl<O: Optimizer> Trainer<O> {
                 return Err(TrainError::Gradient { loss: report.loss, names });
             }
             let targets: SmallVec<[Param; 48]> = updates.iter().map(|(param, _)| *param).collect();
+            let is_bad = |(output, _): &(usize, &Param)| !is_finite(run.slice(output + 2));
+            let bad = targets.iter().enumerate().filter(is_bad);
+            let names: Vec<String> = bad.map(|(_, param)| params.name(*param).to_string()).collect();
+            if !names.is_empty() {
+                return Err(TrainError::Update { names });
+            }
             (targets, report, run)
         };
+        self.steps += 1;
+        if let Some(outliers) = &mut self.outliers
+            && outliers.note(report.gradient_norm)
+        {
+            return Ok(StepReport { skipped: true, ..report });
+        }
         // Without the tape the store is alone with its tensors, and they are written in place.
         for (output, param) in targets.into_iter().enumerate() {
             params.write(param, run.slice(output + 2));
         }
-        self.steps += 1;
         Ok(report)
     }
 
@@ -194,12 +268,44 @@ impl<O: Optimizer> Trainer<O> {
         Ok(self.engine.run(&[loss])?.number(0))
     }
 
+    /// Names the weights that the loss does not depend on, where it has to depend on all.
+    fn check_severed(
+        &self,
+        params: &Params,
+        loss: Var<'_>,
+        used: &[(Param, Var<'_>)],
+    ) -> Result<(), TrainError> {
+        if self.partial || used.len() == params.weights().count() {
+            return Ok(());
+        }
+        let is_severed = |weight: &Param| used.iter().all(|(param, _)| param != weight);
+        let severed = |weight: Param| Severed {
+            name: params.name(weight).to_string(),
+            why: why_severed(loss, weight.on(loss.tape())),
+        };
+        Err(TrainError::Severed(params.weights().filter(is_severed).map(severed).collect()))
+    }
+
     /// The names of parameters with a gradient that is not finite.
     fn not_finite(&mut self, params: &Params, used: &[(Param, Var<'_>)]) -> Result<Vec<String>, RunError> {
         let norms: Vars<'_> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
         let run = self.engine.run(&norms)?;
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
+    }
+}
+
+/// Whether all elements are finite. Whole chunks are looked at without a way out, which vectors can do.
+fn is_finite(elements: Slice<'_>) -> bool {
+    const CHUNK: usize = 256;
+    match elements {
+        Slice::F32(elements) => {
+            elements.chunks(CHUNK).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
+        }
+        Slice::F64(elements) => {
+            elements.chunks(CHUNK).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
+        }
+        Slice::I32(_) => true,
     }
 }
 

@@ -22,10 +22,11 @@ use smallvec::SmallVec;
 
 use crate::error::ShapeError;
 use crate::graph::{Node, NodeId, ScopeId, dependents};
-use crate::ops::{Gradients, Op, Part};
+use crate::ops::{Gradients, Op, Part, Rule};
 use crate::record::Tape;
 use crate::recording::Origin;
 use crate::scan::{Role, Scan};
+use crate::severed::why_severed;
 use crate::shape::Shape;
 use crate::trail::Taken;
 use crate::var::{Var, Vars};
@@ -40,18 +41,19 @@ pub fn grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Vars<'t> {
     let gradients = try_grad(of, wrt).unwrap_or_else(|error| panic!("{error}"));
     let connected = |(index, gradient): (usize, Option<Var<'t>>)| {
         gradient.unwrap_or_else(|| {
-            let name = of.tape().describe(wrt[index]);
-            panic!("grad: the value does not depend on {name} (number {index} of those asked for)")
+            let (name, why) = (of.tape().describe(wrt[index]), why_severed(of, wrt[index]));
+            panic!("grad: the value does not depend on {name} (number {index} of those asked for): {why}")
         })
     };
     gradients.into_iter().enumerate().map(connected).collect()
 }
 
-/// Gradients with respect to some values; nothing for one that does not matter.
+/// Gradients with respect to some values; nothing for one that does not matter ([`why_severed`] says why).
 pub type MaybeVars<'t> = SmallVec<[Option<Var<'t>>; 16]>;
 
 /// The gradients of a single number with respect to some values; nothing for one that it does not
-/// depend on. The error says that `of` is not a single floating-point number.
+/// depend on. The error says that `of` is not a single floating-point number, or names an operation that
+/// gives no gradient for an operand on the way.
 #[track_caller]
 pub fn try_grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Result<MaybeVars<'t>, ShapeError> {
     let tape = of.tape();
@@ -78,6 +80,10 @@ pub fn try_grad<'t>(of: Var<'t>, wrt: &[Var<'t>]) -> Result<MaybeVars<'t>, Shape
         recording.origin = Some(Origin { location, scope });
     });
     let adjoints = sweep(&Recorded { tape }, &wanted, [(of, tape.number(1.0))]);
+    if let Some(fault) = tape.recording(|recording| recording.fault.take()) {
+        tape.recording(|recording| recording.origin = outer);
+        return Err(fault);
+    }
     let found = |place: &NodeId| adjoints.get(place.index()).copied().flatten();
     let results: MaybeVars<'t> =
         places.iter().map(|place| found(place).filter(|_| place.index() <= of.index())).collect();
@@ -187,7 +193,11 @@ fn sweep<'t>(
                 continue;
             }
             (op, Some(upstream)) => match op.rule() {
-                Some(rule) => rule.grad(&Adjoint { forward, wanted, id, node: &node, upstream }),
+                Some(rule) => {
+                    let gradients = rule.grad(&Adjoint { forward, wanted, id, node: &node, upstream });
+                    check_complete(forward, &node, rule, wanted, &gradients);
+                    gradients
+                }
                 None => continue,
             },
             (_, None) => continue,
@@ -200,6 +210,29 @@ fn sweep<'t>(
     }
     forward.tape().recording(|recording| recording.origin = outer);
     adjoints
+}
+
+/// Notes a gradient that a rule was to give and did not: left out in silence, it would be taken for zero.
+fn check_complete(
+    forward: &dyn Forward<'_>,
+    node: &Node,
+    rule: &dyn Rule,
+    wanted: &[bool],
+    gradients: &[Option<Var<'_>>],
+) {
+    let is_missing = |(operand, input): &(usize, &NodeId)| {
+        wanted[input.index()] && gradients.get(*operand).is_none_or(Option::is_none) && !rule.flat(*operand)
+    };
+    if let Some((operand, input)) = node.inputs.iter().enumerate().find(is_missing) {
+        let reason = format!(
+            "`{}` recorded at {} has no gradient with respect to its operand {operand}; give one in `Rule::grad`, \
+             or say in `Rule::flat` that none flows",
+            rule.name(),
+            node.location
+        );
+        let fault = ShapeError::new("grad", [&forward.shape(*input)], reason);
+        forward.tape().recording(|recording| _ = recording.fault.get_or_insert(fault));
+    }
 }
 
 /// Records the scan that runs backward, and returns the gradients of the forward scan's inputs.
@@ -293,7 +326,7 @@ fn run_again<'t>(around: &dyn Forward<'t>, node: &Node, scan: &Scan) -> Var<'t> 
 }
 
 /// The inputs of a body that gradients flow to: the wanted ones, and the states that depend on them.
-fn wanted_inputs(scan: &Scan, wanted: impl Fn(usize) -> bool) -> Vec<NodeId> {
+pub(crate) fn wanted_inputs(scan: &Scan, wanted: impl Fn(usize) -> bool) -> Vec<NodeId> {
     let body = &scan.body;
     let real = |slot: &usize| body.node(body.inputs[*slot]).dtype.is_real();
     let mut inputs: Vec<NodeId> = (0..scan.roles.len())

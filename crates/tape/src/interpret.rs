@@ -1,9 +1,11 @@
 //! The naive interpreter: evaluates node after node with the plain loops of the operations.
 //!
 //! It is the reference that the engine is held to, and what [`Var::value`] uses. It plans nothing,
-//! shares nothing and keeps everything it computed until the end.
+//! shares nothing and keeps everything it computed until the end. What looks for the first value that
+//! is not finite may see each as it is computed.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 
@@ -30,6 +32,44 @@ pub fn interpret(outputs: &[Var<'_>]) -> Result<Vec<Tensor>, RunError> {
     evaluate(&graph, &inputs, &wanted, 0)
 }
 
+/// What looks on while a program is evaluated.
+pub(crate) trait Watch {
+    /// A node of a graph has a value, which was computed from operands.
+    fn see(&mut self, graph: &Graph, id: NodeId, operands: &[&Tensor], value: &Tensor) -> ControlFlow<()>;
+
+    /// The loop that a node of a graph is begins.
+    fn enter(&mut self, graph: &Graph, node: &Node);
+
+    /// The innermost loop comes to a step.
+    fn step(&mut self, t: usize);
+
+    /// The innermost loop has ended.
+    fn leave(&mut self);
+}
+
+/// Nobody looks on.
+struct Nobody;
+
+impl Watch for Nobody {
+    fn see(&mut self, _: &Graph, _: NodeId, _: &[&Tensor], _: &Tensor) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn enter(&mut self, _: &Graph, _: &Node) {}
+
+    fn step(&mut self, _: usize) {}
+
+    fn leave(&mut self) {}
+}
+
+/// Why an evaluation has no results.
+pub(crate) enum Halt {
+    /// An operation met a value that it cannot take.
+    Error(RunError),
+    /// The watch has seen enough.
+    Watch,
+}
+
 /// Computes the wanted nodes of a graph, in a step of `rows` rows if it is the body of a scan.
 pub(crate) fn evaluate(
     graph: &Graph,
@@ -37,6 +77,20 @@ pub(crate) fn evaluate(
     wanted: &[NodeId],
     rows: usize,
 ) -> Result<Vec<Tensor>, RunError> {
+    evaluate_watched(graph, inputs, wanted, rows, &mut Nobody).map_err(|halt| match halt {
+        Halt::Error(error) => error,
+        Halt::Watch => unreachable!("nobody looks on"),
+    })
+}
+
+/// The same while `watch` looks on.
+pub(crate) fn evaluate_watched(
+    graph: &Graph,
+    inputs: &[Tensor],
+    wanted: &[NodeId],
+    rows: usize,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Tensor>, Halt> {
     let needed = graph.ancestors(wanted.iter().copied());
     let needed = || graph.iter().filter(|(id, _)| needed[id.index()]);
     let mut parts_of: HashMap<NodeId, Vec<Part>> = HashMap::new();
@@ -54,7 +108,9 @@ pub(crate) fn evaluate(
             Op::Scan(scan) => {
                 let wanted = parts_of.remove(&id).unwrap_or_default();
                 let operands: Vec<Tensor> = operands().cloned().collect();
-                let results = run_scan(scan, &operands, &wanted, rows)?;
+                watch.enter(graph, node);
+                let results = run_scan(scan, &operands, &wanted, rows, watch)?;
+                watch.leave();
                 parts.extend(wanted.into_iter().zip(results).map(|(part, value)| ((id, part), value)));
                 continue;
             }
@@ -63,16 +119,32 @@ pub(crate) fn evaluate(
                 let operands: Vec<Tensor> = operands().cloned().collect();
                 let nodes = |part: &Part| if let Part::Result(node) = part { Some(*node) } else { None };
                 let nodes: Vec<NodeId> = wanted.iter().filter_map(nodes).collect();
-                let results = evaluate(&fused.body, &operands, &nodes, rows)?;
+                let results = evaluate_watched(&fused.body, &operands, &nodes, rows, watch)?;
                 parts.extend(wanted.into_iter().zip(results).map(|(part, value)| ((id, part), value)));
                 continue;
             }
             Op::Part(part) => parts[&(node.inputs[0], *part)].clone(),
-            _ => apply(node, operands(), node.shape.at(rows))?,
+            _ => apply(node, operands(), node.shape.at(rows)).map_err(Halt::Error)?,
         };
+        if see(watch, graph, id, &values, &value).is_break() {
+            return Err(Halt::Watch);
+        }
         values.insert(id, value);
     }
     Ok(wanted.iter().map(|id| values[id].clone()).collect())
+}
+
+/// Shows the watch a value with its operands; those of a part of a loop are shown step by step.
+fn see(
+    watch: &mut dyn Watch,
+    graph: &Graph,
+    id: NodeId,
+    values: &HashMap<NodeId, Tensor>,
+    value: &Tensor,
+) -> ControlFlow<()> {
+    let operands: SmallVec<[&Tensor; 4]> =
+        graph.node(id).inputs.iter().filter_map(|input| values.get(input)).collect();
+    watch.see(graph, id, &operands, value)
 }
 
 /// Applies the operation of a node.
@@ -92,7 +164,13 @@ fn apply<'a>(
 }
 
 /// Runs a loop and returns the wanted parts.
-fn run_scan(scan: &Scan, operands: &[Tensor], parts: &[Part], rows: usize) -> Result<Vec<Tensor>, RunError> {
+fn run_scan(
+    scan: &Scan,
+    operands: &[Tensor],
+    parts: &[Part],
+    rows: usize,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Tensor>, Halt> {
     let outer = |slot: usize| operands[slot].shape().clone();
     let mut results: Vec<Tensor> = parts
         .iter()
@@ -104,6 +182,7 @@ fn run_scan(scan: &Scan, operands: &[Tensor], parts: &[Part], rows: usize) -> Re
     let mut states: Vec<Tensor> = scan.states().map(|slot| operands[slot].clone()).collect();
     let wanted = scan.wanted(parts.iter().copied());
     for t in scan.order() {
+        watch.step(t);
         let (running, offset) = (scan.packing.running(t, rows), scan.packing.offset(t, rows));
         let mut present = states.iter();
         let feed = |(role, operand): (&Role, &Tensor)| match role {
@@ -115,7 +194,7 @@ fn run_scan(scan: &Scan, operands: &[Tensor], parts: &[Part], rows: usize) -> Re
         let feeds: Vec<Tensor> = scan.roles.iter().zip(operands).map(feed).collect();
         // In a nested scan `n` is that of the step around it, as its shapes say.
         let n = if scan.rows == crate::Dim::ROWS { running } else { rows };
-        let computed = evaluate(&scan.body, &feeds, &wanted, n)?;
+        let computed = evaluate_watched(&scan.body, &feeds, &wanted, n, watch)?;
         let of = |node: &NodeId| &computed[wanted.iter().position(|id| id == node).expect("a wanted node")];
         for (state, next) in states.iter_mut().zip(&scan.next) {
             let next = of(next);

@@ -7,7 +7,8 @@
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and
 //! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is;
-//! [`check`] holds gradients against differences; [`error`] is what can go wrong.
+//! [`check`] holds gradients against differences; [`severed`] says where gradients end, and [`not_finite`] where numbers do;
+//! [`error`] is what can go wrong.
 #![deny(missing_docs)]
 
 pub mod check;
@@ -21,6 +22,7 @@ pub mod graph;
 pub mod graphviz;
 pub mod interpret;
 mod kernels;
+pub mod not_finite;
 pub mod ops;
 pub mod packing;
 pub mod passes;
@@ -32,6 +34,7 @@ pub mod record;
 mod recording;
 pub mod scan;
 pub mod segments;
+pub mod severed;
 pub mod shape;
 pub mod tensor;
 pub mod text;
@@ -45,12 +48,14 @@ pub use grad::{MaybeVars, grad, try_grad};
 pub use graph::{Graph, NodeId};
 pub use interpret::interpret;
 pub use kernels::{PackedMatrix, add_product, multiply_in_registers};
+pub use not_finite::{NotFinite, first_not_finite};
 pub use ops::{Custom, Windows, concat};
 pub use packing::Packing;
 pub use profile::Profile;
 pub use record::{Leaf, Tape};
 pub use scan::{Bundle, scan, scan_reverse};
 pub use segments::{ScanOptions, Segments, scan_with};
+pub use severed::why_severed;
 pub use shape::{Dim, Shape};
 pub use tensor::Tensor;
 pub use trail::Recorder;

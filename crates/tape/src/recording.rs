@@ -76,6 +76,8 @@ pub(crate) struct Recording {
     pub scope: ScopeId,
     /// In a backward sweep, the line and the scope of what is recorded.
     pub origin: Option<Origin>,
+    /// In a backward sweep, the first gradient that a rule was to give and did not.
+    pub fault: Option<ShapeError>,
     /// Whether nodes that were taken from a trail have been given another line or scope.
     relocated: bool,
     leaf_nodes: Vec<Option<NodeId>>,

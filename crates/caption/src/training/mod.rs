@@ -14,13 +14,13 @@ mod words;
 pub use recipe::{AnySampler, Draw, Recipe, Schedule};
 pub use reward::reward_references;
 pub use rule::Rule;
-pub use saved::{Model, SavedState};
+pub use saved::{Model, Norms, SavedState};
 pub use watch::{Metric, Validation, Watch};
 pub use words::{check_words, hash_of};
 
 use rule::AnyOptimizer;
 
-use nn::{AnyCell, NamedCell, Optimizer, Params, Trainer};
+use nn::{AnyCell, NamedCell, Optimizer, Outliers, Params, Trainer};
 use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
@@ -30,6 +30,9 @@ use crate::error::Error;
 use crate::evaluate::losses;
 use crate::model::{Captioner, ModelSettings};
 use crate::progress::Step;
+
+/// Captions of a batch that are named in a message.
+const SHOWN: usize = 50;
 
 /// A captioner in training.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub struct StepLosses {
     pub per_token: f64,
     /// The norm of all gradients together.
     pub gradient_norm: f64,
+    /// Whether the step was left out, as its gradients are far larger than those before.
+    pub skipped: bool,
     /// What captions got, in fine-tuning on rewards.
     pub rewards: Option<Rewards>,
 }
@@ -115,6 +120,7 @@ impl Training {
         let model = Captioner::new(&mut params, &settings, cell);
         let mut trainer = Trainer::new(&mut params, recipe.optimizer.optimizer(recipe.learning_rate));
         trainer.clip = recipe.clip;
+        trainer.outliers = recipe.skip_outliers.map(Outliers::beyond);
         let sampler = recipe.sampler(captions)?;
         let words = words::halves(hash_of(&vocabulary));
         Ok(Training {
@@ -158,6 +164,33 @@ impl Training {
     /// Passes over the captions, the last one counted whole.
     pub fn epochs(&self) -> u64 {
         self.recipe.steps.div_ceil(self.steps_per_epoch())
+    }
+
+    /// Has each value of each step looked at, so that the first one that is not finite is named; see
+    /// [`Trainer::check_numbers`].
+    pub fn check_numbers(&mut self, check: bool) {
+        self.trainer.check_numbers = check;
+    }
+
+    /// Steps that were left out, as their gradients were far larger than those before.
+    pub fn skipped(&self) -> u64 {
+        self.trainer.outliers.map_or(0, |outliers| outliers.skipped)
+    }
+
+    /// What the last step was to learn from: its captions by their rows in the split, in the order of the rows in a
+    /// loop, and their pictures.
+    pub fn describe_batch(&self, split: &Split) -> String {
+        let order = self.batch.layout.order();
+        let caption = |row: usize| {
+            let caption = *self.batch.indices.get(row)?;
+            let picture = *split.picture_of.get(caption)?;
+            let name = split.names.get(picture).map_or("", String::as_str);
+            Some(format!("{caption} of `{name}`"))
+        };
+        let shown: Vec<String> = order.iter().take(SHOWN).filter_map(|row| caption(*row)).collect();
+        let more = order.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("the batch, in the order of its rows, is of captions {}{more}", shown.join(", "))
     }
 
     /// The engine, for programs beside the training.
@@ -215,6 +248,7 @@ impl Training {
             per_caption: report.loss,
             per_token,
             gradient_norm: report.gradient_norm,
+            skipped: report.skipped,
             rewards: None,
         })
     }

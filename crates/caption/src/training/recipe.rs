@@ -55,6 +55,9 @@ pub struct Recipe {
     /// After how many validations in a row that are no better than the best the training is over.
     #[serde(default, skip_serializing_if = "is_default")]
     pub patience: Option<u64>,
+    /// Leaves out steps whose gradient norm lies so many standard deviations above the mean; see [`nn::Outliers`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub skip_outliers: Option<f64>,
 }
 
 /// How the learning rate goes on.
@@ -120,6 +123,7 @@ impl Default for Recipe {
             samples: 1,
             metric: Metric::default(),
             patience: None,
+            skip_outliers: None,
         }
     }
 }
@@ -139,6 +143,9 @@ impl Recipe {
         within("the learning rate", positive(rate), &rate, "a number above 0")?;
         if let Some(clip) = self.clip {
             within("the largest norm of the gradients", positive(clip), &clip, "a number above 0")?;
+        }
+        if let Some(limit) = self.skip_outliers {
+            within("the limit for steps to be left out", positive(limit), &limit, "a number above 0")?;
         }
         match self.schedule {
             Schedule::Decay { factor, every } => {
@@ -290,6 +297,7 @@ mod tests {
         check(Recipe { warmup: 1000, ..plain }, "the warm-up is 1000; give fewer than the 1000 steps");
         check(Recipe { label_smoothing: 1.0, ..plain }, "the label smoothing is 1");
         check(Recipe { scheduled_sampling: 1.5, ..plain }, "scheduled sampling is 1.5; give 0 to 1");
+        check(Recipe { skip_outliers: Some(0.0), ..plain }, "the limit for steps to be left out is 0");
         check(Recipe { patience: Some(0), ..plain }, "the patience of the training is 0");
         let schedule = Schedule::Plateau { factor: 1.0, patience: 2 };
         check(Recipe { schedule, ..plain }, "the factor of the learning rate is 1");

@@ -90,6 +90,8 @@ impl Training {
         };
         self.batch = batch_of(&drawn.iter().map(row).collect::<Vec<_>>());
         self.batch.pictures = seen;
+        // The captions whose pictures these are, as a message would name them.
+        self.batch.indices = self.indices.iter().flat_map(|row| std::iter::repeat_n(*row, samples)).collect();
         if self.batch.targets() == 0 {
             return Err(Error::Mismatch("the model says nothing; train it on captions first".into()));
         }
@@ -106,6 +108,7 @@ impl Training {
             per_caption: report.loss,
             per_token: report.loss * batch.len() as f64 / batch.targets() as f64,
             gradient_norm: report.gradient_norm,
+            skipped: report.skipped,
             rewards: Some(Rewards { sampled: mean(&rewards), greedy: greedy.as_deref().map(mean) }),
         })
     }

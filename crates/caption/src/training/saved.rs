@@ -5,7 +5,7 @@ use std::path::Path;
 use lab::checkpoint::Checkpoint;
 use lab::files::FileError;
 use lab::tensors::{NamedTensor, TensorData, Values};
-use nn::{AnyCell, NamedCell, Params, Role};
+use nn::{AnyCell, NamedCell, Outliers, Params, Role};
 use serde::{Deserialize, Serialize};
 use tape::tensor::Slice;
 use tape::{DType, Engine, Tensor};
@@ -31,8 +31,36 @@ pub struct SavedState {
     /// What else validations have shown.
     #[serde(default)]
     pub watch: Watch,
+    /// What gradient norms were, where steps are left out by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norms: Option<Norms>,
     /// The words in the order of their numbers.
     pub words: Vec<String>,
+}
+
+/// What is known of gradient norms: what changes of [`Outliers`] from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Norms {
+    /// Norms that were seen.
+    pub seen: u64,
+    /// Steps that were left out.
+    pub skipped: u64,
+    /// The mean of the norms.
+    pub mean: f64,
+    /// Their variance.
+    pub variance: f64,
+}
+
+impl Norms {
+    fn of(outliers: &Outliers) -> Norms {
+        let Outliers { seen, skipped, mean, variance, .. } = *outliers;
+        Norms { seen, skipped, mean, variance }
+    }
+
+    fn beyond(self, limit: f64) -> Outliers {
+        let Norms { seen, skipped, mean, variance } = self;
+        Outliers { limit, seen, skipped, mean, variance }
+    }
 }
 
 /// A captioner that was loaded to be used.
@@ -70,6 +98,7 @@ impl Training {
             sampler: self.sampler.clone(),
             best: self.watch.best,
             watch: self.watch,
+            norms: self.trainer.outliers.as_ref().map(Norms::of),
             words: self.vocabulary.words().to_vec(),
         };
         (tensors.chain([words]).collect(), state)
@@ -91,12 +120,16 @@ impl Training {
         checkpoint: &Checkpoint<SavedState>,
         cell: &NamedCell,
     ) -> Result<Training, Error> {
-        let SavedState { settings, recipe, step, sampler, best, watch, words } = checkpoint.state.clone();
+        let SavedState { settings, recipe, step, sampler, best, watch, norms, words } =
+            checkpoint.state.clone();
         let vocabulary = checked_vocabulary(checkpoint, words)?;
         let captions = crate::data::sampler::Sampler::captions(&sampler);
         let mut training = Training::with_cell(settings, recipe, vocabulary, captions, cell)?;
         fill(&mut training.params, checkpoint, |_| true)?;
         training.trainer.steps = step;
+        if let (Some(limit), Some(norms)) = (recipe.skip_outliers, norms) {
+            training.trainer.outliers = Some(norms.beyond(limit));
+        }
         // A checkpoint from before the watch has its best score alone.
         Ok(Training { step, sampler, watch: Watch { best, ..watch }, ..training })
     }

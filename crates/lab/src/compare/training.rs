@@ -154,6 +154,11 @@ impl<'a> Training<'a> {
             Ok(report) => report.loss,
             Err(TrainError::Run(error)) => return Err(error),
             Err(TrainError::Loss { loss }) => return diverged(self.step + 1, format!("the loss is {loss}")),
+            // A cell with a weight that its steps do not use: a mistake in its program, not an outcome.
+            Err(error @ TrainError::Severed(_)) => panic!("{error}"),
+            Err(error @ (TrainError::Update { .. } | TrainError::NotFinite(_))) => {
+                return diverged(self.step + 1, error.to_string());
+            }
             Err(TrainError::Gradient { loss, names }) => {
                 let names = names.join(", ");
                 return diverged(

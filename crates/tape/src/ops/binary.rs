@@ -183,6 +183,10 @@ impl Rule for Binary {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         self.gradients(at)
     }
+
+    fn flat(&self, _: usize) -> bool {
+        matches!(self, Binary::Greater | Binary::Equal)
+    }
 }
 
 impl Parse for Binary {

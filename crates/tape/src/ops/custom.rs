@@ -72,6 +72,10 @@ impl Rule for Custom {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         self.0.grad(at)
     }
+
+    fn flat(&self, operand: usize) -> bool {
+        self.0.flat(operand)
+    }
 }
 
 impl Parse for Custom {

@@ -166,6 +166,13 @@ pub trait Rule {
     /// shape of the result where an operand was broadcast: the sweep sums over what was repeated.
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t>;
 
+    /// Whether no gradient flows to an operand on purpose, as where the slope is 0 everywhere. Where this does not
+    /// say so, a gradient that is wanted and not given is an error of [`grad`](crate::grad()), not zero in silence.
+    fn flat(&self, operand: usize) -> bool {
+        let _ = operand;
+        false
+    }
+
     /// Where the result lies within the first operand, in elements, if it is some of its elements in the same
     /// order and side by side, and so needs no place of its own.
     fn view(&self, operands: &[Meta<'_>]) -> Option<usize> {

@@ -151,6 +151,10 @@ impl Rule for Unary {
     fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
         smallvec![self.gradient(at)]
     }
+
+    fn flat(&self, _: usize) -> bool {
+        matches!(self, Unary::Step | Unary::Sign | Unary::Detach)
+    }
 }
 
 impl Parse for Unary {

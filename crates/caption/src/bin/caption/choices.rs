@@ -109,6 +109,9 @@ pub struct LearningChoice {
     /// Stop after so many epochs that are no better than the best by the metric.
     #[arg(long, value_name = "EPOCHS")]
     patience: Option<u64>,
+    /// Leave out steps whose gradient norm lies more than so many standard deviations above the mean, such as 4.
+    #[arg(long, value_name = "DEVIATIONS")]
+    skip_outliers: Option<f64>,
     /// Decides the first weights, the order of the captions, and all noise.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -242,6 +245,7 @@ impl LearningChoice {
                 By::CiderD => Metric::CiderD,
             },
             patience: self.patience,
+            skip_outliers: self.skip_outliers,
             ..Recipe::default()
         })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use caption::diagnosis::Observed;
-use caption::error::Error;
+use caption::error::{Error, Stopped};
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::{CiderD, Scores};
 use caption::model::{Architecture, Caption, Decoding, Input, ModelSettings};
@@ -39,6 +39,9 @@ pub struct Train {
     /// Save a checkpoint after every so many steps, beside those after each epoch.
     #[arg(long, value_name = "STEPS")]
     checkpoint_every: Option<NonZeroU64>,
+    /// Look at each value of each step, and name the first one that is not finite: slow, for a training that has stopped.
+    #[arg(long)]
+    check_numbers: bool,
     /// Fine-tune the model of this run on CIDEr-D, by self-critical training; choose a much smaller learning rate.
     #[arg(
         long,
@@ -78,6 +81,9 @@ struct StepMetrics {
     loss_per_token: f64,
     gradient_norm: f64,
     learning_rate: f64,
+    /// Whether the step was left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skipped: bool,
     /// Of captions that were drawn, in fine-tuning on rewards.
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<f64>,
@@ -145,14 +151,46 @@ impl Train {
                 "       it sees the mean of a picture's places; --model attention and --model transformer look at each"
             );
         }
-        let references = if taught.is_some() { reward_references(train) } else { Vec::new() };
+        training.check_numbers(self.check_numbers);
+        self.go_on(&mut training, &loaded, &mut run, taught.is_some()).map_err(|cause| {
+            let batch = matches!(cause, Error::Train(_)).then(|| training.describe_batch(train));
+            let kept = checkpoints.latest::<SavedState>().ok().flatten().map(|latest| latest.step);
+            let step = training.step + u64::from(batch.is_some());
+            Error::Stopped(Box::new(Stopped { step, kept, cause, batch }))
+        })?;
+        if training.step < training.recipe.steps {
+            let Recipe { metric, .. } = training.recipe;
+            println!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
+        }
+        if training.skipped() > 0 {
+            println!(
+                "{} steps were left out, as their gradients were far larger than those before",
+                training.skipped()
+            );
+        }
+        println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Takes all steps that are left.
+    fn go_on(
+        &self,
+        training: &mut Training,
+        loaded: &Loaded,
+        run: &mut RunDir,
+        rewarded: bool,
+    ) -> Result<(), Error> {
+        let train = &loaded.data.train;
+        let checkpoints = run.checkpoints();
+        let references = if rewarded { reward_references(train) } else { Vec::new() };
         let cider = CiderD::of(&references);
         let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
         while !training.is_over() {
             let learning_rate = training.learning_rate();
-            let losses = match taught {
-                Some(_) => training.take_reward_step(train, &cider)?,
-                None => training.take_step(train)?,
+            let losses = if rewarded {
+                training.take_reward_step(train, &cider)?
+            } else {
+                training.take_step(train)?
             };
             progress.report(&training.progress(&losses));
             run.append(&StepMetrics {
@@ -162,12 +200,13 @@ impl Train {
                 loss_per_token: losses.per_token,
                 gradient_norm: losses.gradient_norm,
                 learning_rate,
+                skipped: losses.skipped,
                 reward: losses.rewards.map(|rewards| rewards.sampled),
                 greedy_reward: losses.rewards.and_then(|rewards| rewards.greedy),
             })?;
             let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
                 || training.step == training.recipe.steps;
-            let best = epoch_ends && self.look(&mut training, &loaded, &mut run, &mut progress)?;
+            let best = epoch_ends && self.look(training, loaded, run, &mut progress)?;
             if best {
                 let (tensors, state) = training.saved();
                 checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
@@ -182,12 +221,7 @@ impl Train {
             }
         }
         progress.finish();
-        if training.step < training.recipe.steps {
-            let Recipe { metric, .. } = training.recipe;
-            println!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
-        }
-        println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
