@@ -72,10 +72,11 @@ pub(super) fn along_directions(trial: &Trial<'_>) -> Result<Measured, RunError> 
         let derivative = direction.project(&gradients);
         let mut engine = Engine::new();
         let derivative = engine.run(&[derivative])?.number(0);
-        let compared = furthest(&[derivative], floor(&[derivative]), |distance| {
+        let moved_by = |distance: f64| -> Result<Vec<f64>, RunError> {
             direction.move_by(distance);
             Ok(vec![engine.run(&[number])?.number(0)])
-        })?;
+        };
+        let compared = furthest(&[derivative], floor(&[derivative]), moved_by)?;
         if compared.error >= worst.error {
             worst = compared;
         }

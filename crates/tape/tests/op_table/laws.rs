@@ -11,9 +11,9 @@ use crate::common::golden;
 use crate::samples::{self, Sample};
 use crate::{close, loops};
 
-/// Each choice of operands that vary.
+/// Each choice of operands that vary, one or more of them.
 fn choices(operands: usize) -> impl Iterator<Item = Vec<bool>> {
-    (0..1_u32 << operands).map(move |choice| (0..operands).map(|k| choice >> k & 1 == 1).collect())
+    (1..1_u32 << operands).map(move |choice| (0..operands).map(|k| choice >> k & 1 == 1).collect())
 }
 
 fn claims_linear(sample: &Sample, varying: &[bool]) -> bool {
@@ -33,10 +33,8 @@ fn what_is_said_to_be_linear_is() {
             };
             let combine = |x: &Array, y: &Array| loops::pairs(x, y, |x, y| 2.0 * x - 3.0 * y);
             let found = with(&|k| combine(&x[k], &other[k]));
-            if varying.contains(&true) {
-                let expected = combine(&with(&|k| x[k].clone()), &with(&|k| other[k].clone()));
-                close(&found, &expected, 1e-12, &format!("{} {varying:?}", sample.label));
-            }
+            let expected = combine(&with(&|k| x[k].clone()), &with(&|k| other[k].clone()));
+            close(&found, &expected, 1e-12, &format!("{} {varying:?}", sample.label));
         }
     }
 }

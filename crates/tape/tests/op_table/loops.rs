@@ -202,8 +202,8 @@ pub fn cross_entropy_gradient(x: &Array, entries: &Array, upstream: &Array) -> A
     let p = softmax(x);
     Array::build(&x.sizes, |i| {
         let (outer, at) = i.split_at(i.len() - 1);
-        let right = f64::from(u8::from(entries.row(outer) == at[0]));
-        (p.at(i) - right) * upstream.at(outer)
+        let right = if entries.row(outer) == at[0] { upstream.at(outer) } else { 0.0 };
+        p.at(i) * upstream.at(outer) - right
     })
 }
 

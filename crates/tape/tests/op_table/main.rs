@@ -2,6 +2,7 @@
 //!
 //! `samples` has the operations with operands and a plain loop for each, `steps` puts them into loops over time. Then
 //! a file for each family of properties: `values`, `gradients`, `directions`, `views`, `extremes`, `laws` and `text`.
+//! `spoilt` holds that rules which are wrong do not pass.
 
 mod arrays;
 #[path = "../common/mod.rs"]
@@ -14,6 +15,7 @@ mod laws;
 mod loops;
 mod programs;
 mod samples;
+mod spoilt;
 mod steps;
 mod text;
 mod values;
