@@ -52,8 +52,8 @@ pub fn jvp<'t>(of: Var<'t>, wrt: &[Var<'t>], tangents: &[Var<'t>]) -> Var<'t> {
     let products = vjp(of, wrt, cotangent);
     let terms = products.into_iter().zip(tangents);
     let along = terms.filter_map(|(product, tangent)| Some((product? * *tangent).sum()));
-    let derivative = along.reduce(|sum, term| sum + term).and_then(|along| {
-        try_grad(along, &[cotangent]).unwrap_or_else(|error| panic!("{error}")).remove(0)
-    });
+    let derivative = along
+        .reduce(|sum, term| sum + term)
+        .and_then(|along| try_grad(along, &[cotangent]).unwrap_or_else(|error| panic!("{error}")).remove(0));
     derivative.unwrap_or_else(|| of.zeros_like())
 }

@@ -105,13 +105,12 @@ impl Scan {
         let leads = node.shape.dims().first() == Some(&self.rows);
         let shape = match part {
             Part::Stacked(_) if self.stacks(&node.shape) => node.shape.with_leading(self.packing.total()),
-            Part::Summed(_) if self.stacks(&node.shape) => {
-                node.shape.with_leading(self.packing.sequences())
-            }
+            Part::Summed(_) if self.stacks(&node.shape) => node.shape.with_leading(self.packing.sequences()),
             Part::Summed(_) if !leads => node.shape.clone(),
             _ => {
                 let twice = if leads { ", and along no other: their number changes" } else { "" };
-                let reason = format!("an output of a step needs the rows of the step as its leading axis{twice}");
+                let reason =
+                    format!("an output of a step needs the rows of the step as its leading axis{twice}");
                 return Err(ShapeError::new("scan", [&node.shape], reason));
             }
         };

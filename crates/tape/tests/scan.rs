@@ -148,7 +148,8 @@ fn rows_may_look_at_each_other_within_a_step() {
         let total = lengths.iter().sum();
         let operands = [spread(&[lengths.len(), 2], 0), spread(&[total, 2], 1)];
         check::grad(&operands, |v| look(&packing, v)).unwrap_or_else(|error| panic!("{lengths:?}: {error}"));
-        check::second_order(&operands, |v| look(&packing, v)).unwrap_or_else(|error| panic!("{lengths:?}: {error}"));
+        check::second_order(&operands, |v| look(&packing, v))
+            .unwrap_or_else(|error| panic!("{lengths:?}: {error}"));
         let tape = Tape::new(DType::F64);
         let v = operands.map(|value| tape.input(value));
         let value = look(&packing, &v);
@@ -165,8 +166,10 @@ fn rows_may_look_at_each_other_within_a_step() {
 }
 
 #[test]
-#[should_panic(expected = "scan of [n, n]: an output of a step needs the rows of the step as its leading axis, and \
-    along no other: their number changes")]
+#[should_panic(
+    expected = "scan of [n, n]: an output of a step needs the rows of the step as its leading axis, and \
+    along no other: their number changes"
+)]
 fn what_has_the_rows_of_a_step_twice_does_not_leave_it() {
     let tape = Tape::new(DType::F64);
     let [h, x] = [spread(&[2, 3], 0), spread(&[4, 3], 1)].map(|value| tape.input(value));

@@ -248,7 +248,10 @@ impl<'t> Shown<'t> {
 
     /// A single number that depends on every entry.
     pub fn number(&self) -> Var<'t> {
-        self.values().map(|value| project(value, 0)).reduce(|sum, number| sum + number).expect("there are outputs")
+        self.values()
+            .map(|value| project(value, 0))
+            .reduce(|sum, number| sum + number)
+            .expect("there are outputs")
     }
 }
 

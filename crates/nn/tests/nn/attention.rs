@@ -135,9 +135,10 @@ fn masked_scores_have_no_share() {
             masked_softmax(scores.on(tape), tape.input_numbers([n, entries], mask()))
         });
         let [q, k] = ["input/queries", "input/keys"].map(|name| of(&params, name));
-        let products = k.chunks(width).enumerate().map(|(row, key)| {
-            dot(&q[row / entries * width..][..width], key) / (width as f64).sqrt()
-        });
+        let products = k
+            .chunks(width)
+            .enumerate()
+            .map(|(row, key)| dot(&q[row / entries * width..][..width], key) / (width as f64).sqrt());
         layer(&params, &masked(&products.collect::<Vec<_>>()), |tape| {
             let mask = tape.input_numbers([n, 1, entries], mask());
             scaled_dot_weights(queries.on(tape), keys.on(tape), mask)

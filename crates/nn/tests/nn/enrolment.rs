@@ -16,7 +16,8 @@ use Held::{Apart, Battery, By};
 
 const SETTINGS: &str = "settings, reports and errors";
 const STORE: &str = "parameters and how they are declared, stored and exchanged";
-const UPDATE: &str = "changes weights by gradients that are there; held to loops by optimizers.rs and training.rs";
+const UPDATE: &str =
+    "changes weights by gradients that are there; held to loops by optimizers.rs and training.rs";
 const SEQUENCES: &str = "batches and loops over cells; held by sequences.rs and by the battery";
 
 const LIST: &[(&str, Held)] = &[
@@ -164,9 +165,13 @@ fn every_cell_that_is_exported_is_in_the_list_that_the_battery_takes() {
     let all = body(text, "all").expect("the list of all cells");
     let battery = |name: &str| LIST.iter().any(|(known, held)| *known == name && matches!(held, Battery));
     for name in exports(text).iter().filter(|name| !name.ends_with("State")) {
-        assert!(all.contains(&format!("{name}::")), "`{name}` is not in `cells::all`, which the battery goes through");
+        assert!(
+            all.contains(&format!("{name}::")),
+            "`{name}` is not in `cells::all`, which the battery goes through"
+        );
         assert!(battery(name), "`{name}` is not listed as held by the battery");
     }
-    let tested = body(include_str!("battery.rs"), "every_cell_of_the_list_is_right").expect("the test of the battery");
+    let tested =
+        body(include_str!("battery.rs"), "every_cell_of_the_list_is_right").expect("the test of the battery");
     assert!(tested.contains("cells::all()"), "the battery no longer goes through all cells");
 }

@@ -45,7 +45,10 @@ fn products_with_the_jacobian_and_its_transpose_agree() {
                 let right: f64 = reached.zip(&values[1..]).map(|((u, _), product)| inner(u, product)).sum();
                 let error = (left - right).abs();
                 let label = &sample.label;
-                assert!(error <= limit * (1.0 + left.abs()), "{label}: ⟨v, J u⟩ = {left}, ⟨Jᵀ v, u⟩ = {right}");
+                assert!(
+                    error <= limit * (1.0 + left.abs()),
+                    "{label}: ⟨v, J u⟩ = {left}, ⟨Jᵀ v, u⟩ = {right}"
+                );
             }
         }
     });
@@ -100,9 +103,7 @@ fn a_step_may_have_a_derivative_within() {
     let tape = Tape::new(DType::F64);
     let (start, inputs) = (direction(&[1, 2], 1), direction(&[3, 2], 2));
     let (h0, x) = (tape.input(start.tensor(DType::F64)), tape.input(inputs.tensor(DType::F64)));
-    let (last, ()) = scan(&Packing::uniform(3, 1), h0, x, |h, x| {
-        (h + 0.1 * jvp(h.sin(), &[h], &[x]), ())
-    });
+    let (last, ()) = scan(&Packing::uniform(3, 1), h0, x, |h, x| (h + 0.1 * jvp(h.sin(), &[h], &[x]), ()));
     let mut h = start.numbers.clone();
     for row in inputs.numbers.chunks(2) {
         h.iter_mut().zip(row).for_each(|(h, x)| *h += 0.1 * h.cos() * x);

@@ -76,17 +76,7 @@ fn slopes(op: Unary, t: f64) -> Option<[f64; 6]> {
 
 /// Where functions of each pair of elements are stated.
 fn pairs(t: f64) -> [[f64; 2]; 9] {
-    [
-        [0.0, 0.0],
-        [INF, -INF],
-        [INF, INF],
-        [-INF, 1.0],
-        [NAN, 1.0],
-        [1.0, NAN],
-        [1.0, 1.0],
-        [t, t],
-        [0.0, INF],
-    ]
+    [[0.0, 0.0], [INF, -INF], [INF, INF], [-INF, 1.0], [NAN, 1.0], [1.0, NAN], [1.0, 1.0], [t, t], [0.0, INF]]
 }
 
 /// The values there.
@@ -180,7 +170,8 @@ fn the_largest_along_an_axis_share_the_gradient() {
             let x = tape.input(Tensor::from_f64(dtype, [1, numbers.len()], numbers));
             let y = x.max_along(&[1]);
             let dx = try_grad((y * 6.0).sum(), &[x]).expect("a number").remove(0).expect("it depends on x");
-            let array = |sizes: &[usize], numbers: &[f64]| Array { sizes: sizes.to_vec(), numbers: numbers.to_vec() };
+            let array =
+                |sizes: &[usize], numbers: &[f64]| Array { sizes: sizes.to_vec(), numbers: numbers.to_vec() };
             let expected = [array(&[1], &[largest]), array(&[1, numbers.len()], gradient)];
             check(&[y, dx], &expected, &format!("max of {numbers:?}"));
         }
@@ -230,7 +221,8 @@ fn rows_of_scores_are_what_is_stated() {
                     let e = given.cross_entropy(index);
                     let de = try_grad(e.sum(), &[given]).expect("a number").remove(0).expect("it depends");
                     let minus = |(k, p): (usize, &f64)| if k == right { p - 1.0 } else { *p };
-                    let gradient = Array { numbers: p.numbers.iter().enumerate().map(minus).collect(), ..p.clone() };
+                    let gradient =
+                        Array { numbers: p.numbers.iter().enumerate().map(minus).collect(), ..p.clone() };
                     let value = Array { sizes: vec![1], numbers: vec![-l.numbers[right]] };
                     check(&[e, de], &[value, gradient], &format!("{label}, right {right}"));
                 }
@@ -305,7 +297,11 @@ fn extreme(sample: &Sample, dtype: DType, every: usize, salt: usize) -> Vec<Arra
         if operand.is_real() {
             let places = x.numbers.iter_mut().enumerate().filter(|(place, _)| (place + salt) % every == 0);
             places.for_each(|(place, x)| *x = extremes[(place / every + salt) % extremes.len()]);
-            x.numbers.iter_mut().for_each(|x| if dtype == DType::F32 { *x = f64::from(*x as f32) });
+            x.numbers.iter_mut().for_each(|x| {
+                if dtype == DType::F32 {
+                    *x = f64::from(*x as f32)
+                }
+            });
         }
         x
     };
@@ -370,7 +366,9 @@ fn an_index_outside_is_an_error_of_the_run() {
             for last in [false, true] {
                 let mut arrays = sample.arrays();
                 let indices = &mut arrays[operand].numbers;
-                let Some(place) = (if last { indices.last_mut() } else { indices.first_mut() }) else { continue };
+                let Some(place) = (if last { indices.last_mut() } else { indices.first_mut() }) else {
+                    continue;
+                };
                 *place = wrong;
                 let tape = Tape::new(DType::F32);
                 let result = (sample.record)(&sample.inputs(&tape, &arrays));

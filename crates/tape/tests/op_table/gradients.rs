@@ -14,7 +14,8 @@ use crate::{by_engine, close, each_sample, plainly};
 fn project(sample: &Sample, operands: &[Array], coefficients: &Array) -> f64 {
     let y = (sample.plain)(operands);
     let term = |(y, c): (&f64, &f64)| c * (y + 0.3 * y * y);
-    let squares = sample.real(operands).iter().flat_map(|x| x.numbers.clone()).map(|x| 0.7 * x * x).sum::<f64>();
+    let squares =
+        sample.real(operands).iter().flat_map(|x| x.numbers.clone()).map(|x| 0.7 * x * x).sum::<f64>();
     y.numbers.iter().zip(&coefficients.numbers).map(term).sum::<f64>() + squares
 }
 
@@ -81,7 +82,8 @@ fn gradients_agree_with_differences() {
         false => hold(sample).unwrap_or_else(|error| panic!("{error}")),
         true => {
             let (found, _) = compare(sample);
-            let of_squares = sample.real(&sample.arrays()).into_iter().flat_map(|x| x.numbers).map(|x| 1.4 * x);
+            let of_squares =
+                sample.real(&sample.arrays()).into_iter().flat_map(|x| x.numbers).map(|x| 1.4 * x);
             let error = found.iter().zip(of_squares).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(error < 1e-13, "{}: a gradient flows", sample.label);
         }

@@ -8,9 +8,8 @@ use crate::loops;
 use crate::samples::{Sample, real, rows};
 
 pub fn inputs() -> Vec<Sample> {
-    let of = |x: &[usize]| {
-        Sample::program(Operation::Input, "input", vec![real(x)], |v| v[0], |v| v[0].clone())
-    };
+    let of =
+        |x: &[usize]| Sample::program(Operation::Input, "input", vec![real(x)], |v| v[0], |v| v[0].clone());
     vec![of(&[2, 3]), of(&[2, 1, 2]), of(&[0, 2])]
 }
 
@@ -76,7 +75,8 @@ pub fn scans(operation: Operation) -> Vec<Sample> {
     let mut samples = Vec::new();
     for lengths in [&[3, 1, 1][..], &[2, 2], &[1], &[2, 0], &[0, 0]] {
         let (sequences, total) = (lengths.len(), lengths.iter().sum());
-        let operands = || vec![real(&[sequences, 2]), real(&[total, 2]), real(&[2, 2]), real(&[sequences, 2])];
+        let operands =
+            || vec![real(&[sequences, 2]), real(&[total, 2]), real(&[2, 2]), real(&[sequences, 2])];
         for (reverse, stacked) in [(false, false), (true, false), (false, true), (true, true)] {
             let label = format!("scan of {lengths:?}, reverse {reverse}, all steps {stacked}");
             samples.push(Sample::program(

@@ -120,5 +120,10 @@ fn wrong_rules_are_found() {
         }
     }
     println!("{} of {spoilt} wrong rules are found", spoilt - missed.len());
-    assert!(spoilt > 800 && missed.is_empty(), "{} of {spoilt} are not found:\n{}", missed.len(), missed.join("\n"));
+    assert!(
+        spoilt > 800 && missed.is_empty(),
+        "{} of {spoilt} are not found:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
 }

@@ -19,7 +19,8 @@ const STEPS: usize = 2;
 pub fn all() -> Vec<Sample> {
     let mut all = Vec::new();
     for sample in samples::all() {
-        let leading: Vec<usize> = sample.arrays().iter().map(|x| x.sizes.first().copied().unwrap_or(0)).collect();
+        let leading: Vec<usize> =
+            sample.arrays().iter().map(|x| x.sizes.first().copied().unwrap_or(0)).collect();
         for varies in 1..1_u32 << leading.len() {
             let varies: Vec<bool> = (0..leading.len()).map(|operand| varies >> operand & 1 == 1).collect();
             all.extend([false, true].iter().filter_map(|tied| step(&sample, &varies, *tied)));
@@ -67,9 +68,11 @@ fn step(sample: &Sample, varies: &[bool], tied: bool) -> Option<Sample> {
         return None;
     }
     let (op, leads) = with_rows(sample.op.as_ref()?, sample, varies, rows)?;
-    let mut operands: Vec<Operand> = sample.operands.iter().zip(varies).map(|(x, v)| over_time(x, *v)).collect();
+    let mut operands: Vec<Operand> =
+        sample.operands.iter().zip(varies).map(|(x, v)| over_time(x, *v)).collect();
     operands.push(samples::real(&[rows, 1]).range(0.0..0.05));
-    let label = format!("in a step{}: {}, {varies:?}", if tied { " with the state" } else { "" }, sample.label);
+    let label =
+        format!("in a step{}: {}, {varies:?}", if tied { " with the state" } else { "" }, sample.label);
 
     let varying = varies.to_vec();
     let one = Rc::clone(&sample.plain);
@@ -169,9 +172,8 @@ fn a_ragged_loop_gives_what_the_interpreter_gives() {
         let leading = arrays[arrays.len() - 1].sizes.first().copied().unwrap_or(0);
         // A table of fewer rows lacks some that are asked for.
         let table = sample.operation == Operation::Gather;
-        let leads = |(operand, x): (usize, &Array)| {
-            x.sizes.first() == Some(&leading) && !(table && operand == 0)
-        };
+        let leads =
+            |(operand, x): (usize, &Array)| x.sizes.first() == Some(&leading) && !(table && operand == 0);
         let varies: Vec<bool> = arrays.iter().enumerate().map(leads).collect();
         // A step in which a row is left out would need other settings of these.
         let fixed = matches!(op, Op::Reshape(_) | Op::Expand(_)) && leading != 1;
@@ -179,7 +181,8 @@ fn a_ragged_loop_gives_what_the_interpreter_gives() {
             continue;
         }
         let Some((op, leads)) = with_rows(op, &sample, &varies, leading) else { continue };
-        let lengths: Vec<usize> = (0..leading).rev().map(|row| if row == leading - 1 { 3 } else { 1 }).collect();
+        let lengths: Vec<usize> =
+            (0..leading).rev().map(|row| if row == leading - 1 { 3 } else { 1 }).collect();
         let packing = Packing::ragged(&lengths);
         let total: usize = lengths.iter().sum();
         for dtype in [DType::F64, DType::F32] {
@@ -204,8 +207,10 @@ fn a_ragged_loop_gives_what_the_interpreter_gives() {
                 let y = h.tape().push(op.clone(), &operands);
                 (h * 0.5 + 0.1 * y.square().sum(), if leads { y } else { h })
             });
-            let gradients = try_grad(last.sum() + all.square().sum(), &sample.real(&given)).expect("a number");
-            let wanted: Vec<Var<'_>> = [last, all].into_iter().chain(gradients.into_iter().flatten()).collect();
+            let gradients =
+                try_grad(last.sum() + all.square().sum(), &sample.real(&given)).expect("a number");
+            let wanted: Vec<Var<'_>> =
+                [last, all].into_iter().chain(gradients.into_iter().flatten()).collect();
             let limit = if dtype == DType::F64 { 1e-12 } else { 1e-4 };
             for (found, plain) in crate::by_engine(&wanted).iter().zip(crate::plainly(&wanted)) {
                 crate::close(found, &plain, limit, &sample.label);

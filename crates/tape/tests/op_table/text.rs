@@ -16,7 +16,8 @@ fn programs_with_their_gradients_are_read_as_they_are_written() {
             let tape = Tape::new(dtype);
             let (inputs, result) = sample.on(&tape);
             let gradients = try_grad(result.sum(), &sample.real(&inputs)).expect("a single number");
-            let outputs = [result].into_iter().chain(gradients.into_iter().flatten()).map(|var| var.id()).collect();
+            let outputs =
+                [result].into_iter().chain(gradients.into_iter().flatten()).map(|var| var.id()).collect();
             let program = Program { graph: tape.graph().clone(), outputs };
             let text = program.to_string();
             let read = parse(&text);
