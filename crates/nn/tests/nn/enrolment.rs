@@ -42,7 +42,10 @@ const LIST: &[(&str, Held)] = &[
     ("MultiHeadAttention", By("transformer", "heads_are_their_loops_in_batches_of_any_lengths")),
     ("PositionalEncoding", By("transformer", "positions_are_rows_of_a_table")),
     ("FeedForward", By("transformer", "feed_forward_is_its_loop")),
-    ("TransformerDecoderLayer", By("transformer", "a_layer_has_the_gradients_of_differences")),
+    (
+        "TransformerDecoderLayer",
+        Apart("what a `TransformerDecoder` is made of, whose test has layers of both forms"),
+    ),
     ("TransformerDecoder", By("transformer", "a_layer_has_the_gradients_of_differences")),
     ("bidirectional", By("wrappers", "both_directions_are_two_loops")),
     ("Stack", By("wrappers", "a_stack_is_its_layers_one_after_another")),

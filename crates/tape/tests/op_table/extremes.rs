@@ -295,7 +295,8 @@ fn extreme(sample: &Sample, dtype: DType, every: usize, salt: usize) -> Vec<Arra
     let extremes = [NAN, 0.0, INF, t, -0.0, -INF, -t, 1.0, 1.0];
     let spoil = |(operand, mut x): (&Operand, Array)| {
         if operand.is_real() {
-            let places = x.numbers.iter_mut().enumerate().filter(|(place, _)| (place + salt) % every == 0);
+            let places =
+                x.numbers.iter_mut().enumerate().filter(|(place, _)| (place + salt).is_multiple_of(every));
             places.for_each(|(place, x)| *x = extremes[(place / every + salt) % extremes.len()]);
             x.numbers.iter_mut().for_each(|x| {
                 if dtype == DType::F32 {
