@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::api::api;
 use crate::tidy::tidy;
 
 /// One thing that is checked.
@@ -16,6 +17,8 @@ enum Step {
     Cargo { variables: Vec<(&'static str, &'static str)>, arguments: Vec<String> },
     /// The rules in [`crate::tidy`].
     Tidy,
+    /// The listings of [`crate::api`].
+    Api,
 }
 
 /// How a step went.
@@ -66,6 +69,8 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         cargo("fmt --all --check"),
         cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         cargo("test --locked"),
+        cargo("clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings"),
+        cargo("test --locked -p unspool-caption --features onnx --lib --test encoder"),
         with_variable("RUSTDOCFLAGS", "-D warnings", cargo("doc --workspace --no-deps --locked")),
     ];
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
@@ -75,7 +80,7 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         // By pattern, because without one `cargo bench` hands `--test` to the unit tests of every library too.
         steps.push(cargo("bench --workspace --locked --bench * -- --test"));
     }
-    steps.push(Step::Tidy);
+    steps.extend([Step::Tidy, Step::Api]);
     steps
 }
 
@@ -89,7 +94,7 @@ fn with_variable(name: &'static str, value: &'static str, step: Step) -> Step {
             variables.push((name, value));
             Step::Cargo { variables, arguments }
         }
-        Step::Tidy => step,
+        Step::Tidy | Step::Api => step,
     }
 }
 
@@ -113,6 +118,7 @@ fn run(root: &Path, step: &Step) -> Outcome {
     let start = Instant::now();
     let (well, tests) = match step {
         Step::Tidy => (tidy(root), Tests::default()),
+        Step::Api => (api(root), Tests::default()),
         Step::Cargo { variables, arguments } => {
             run_cargo(root, variables, arguments).unwrap_or_else(|error| {
                 eprintln!("cannot run {step}: {error}");
@@ -173,7 +179,11 @@ impl fmt::Display for Tests {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Step::Cargo { variables, arguments } = self else { return write!(f, "cargo xtask tidy") };
+        let (variables, arguments) = match self {
+            Step::Cargo { variables, arguments } => (variables, arguments),
+            Step::Tidy => return write!(f, "cargo xtask tidy"),
+            Step::Api => return write!(f, "cargo xtask api"),
+        };
         for (name, value) in variables {
             write!(f, "{name}={} ", quoted(value))?;
         }
@@ -221,11 +231,14 @@ mod tests {
             "cargo fmt --all --check",
             "cargo clippy --workspace --all-targets --locked -- -D warnings",
             "cargo test --locked",
+            "cargo clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings",
+            "cargo test --locked -p unspool-caption --features onnx --lib --test encoder",
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",
             "cargo bench --workspace --locked --bench '*' -- --test",
             "cargo xtask tidy",
+            "cargo xtask api",
         ];
         assert_eq!(lines, expected);
     }

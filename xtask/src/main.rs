@@ -4,7 +4,9 @@
 //!
 //! 1. [`check`]: the commands that hold the project to its rules, one after another.
 //! 2. [`tidy`]: the rules that no other tool knows.
+//! 3. [`api`]: that the public API is the one that is committed.
 
+mod api;
 mod check;
 mod tidy;
 
@@ -16,6 +18,7 @@ usage: cargo xtask TASK
 
   check               formatting, lints, tests, documentation, examples, benches, tidy: what CI runs
   tidy                that ARCHITECTURE.md, the manifests and the sources keep the project's own rules
+  api [--bless]       that the public API is the one listed in docs/api, or write that anew
   bless [ARGUMENT]..  run `cargo test ARGUMENT..` so that golden files are rewritten; read the diff after it";
 
 fn main() -> ExitCode {
@@ -24,6 +27,8 @@ fn main() -> ExitCode {
     let well = match arguments.as_slice() {
         ["check"] => check::check(root()),
         ["tidy"] => tidy::tidy(root()),
+        ["api"] => api::api(root()),
+        ["api", "--bless"] => api::bless(root()),
         ["bless", arguments @ ..] => check::bless(root(), arguments),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

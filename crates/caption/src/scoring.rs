@@ -14,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
 
-use lab::files::{FileError, read_text};
+use lab::files::{FileError, read_text, write_atomically};
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -161,6 +161,50 @@ impl Serialize for Scored {
         };
         report.serialize(serializer)
     }
+}
+
+/// Names of pictures as ids, of which no two are the same: one that was there before is given a number, `dog.jpg #2`.
+pub fn ids(names: &[String]) -> Vec<String> {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let times = times.entry(name).or_default();
+        *times += 1;
+        ids.push(if *times == 1 { name.clone() } else { format!("{name} #{times}") });
+    }
+    ids
+}
+
+/// Writes captions, as words, as the hypotheses that [`Corpus::read`] takes as tokenized.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_hypotheses(path: &Path, ids: &[String], captions: &[Vec<String>]) -> Result<(), FileError> {
+    write_entries(path, ids, captions.iter().map(|words| words.join(" ")))
+}
+
+/// Writes the references of each picture, as words, as those that [`Corpus::read`] takes as tokenized.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_references(
+    path: &Path,
+    ids: &[String],
+    references: &[Vec<Vec<String>>],
+) -> Result<(), FileError> {
+    let texts = |all: &Vec<Vec<String>>| -> Vec<String> { all.iter().map(|words| words.join(" ")).collect() };
+    write_entries(path, ids, references.iter().map(texts))
+}
+
+/// Writes an object of an entry for each id, in their order.
+fn write_entries<T: Serialize>(
+    path: &Path,
+    ids: &[String],
+    entries: impl Iterator<Item = T>,
+) -> Result<(), FileError> {
+    let entries: Vec<(&str, T)> = ids.iter().map(String::as_str).zip(entries).collect();
+    let text = serde_json::to_string_pretty(&InOrder(&entries)).expect("words are JSON");
+    write_atomically(path, (text + "\n").as_bytes())
 }
 
 /// Pairs written as a map in their order.

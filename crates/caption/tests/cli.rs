@@ -181,6 +181,85 @@ fn a_run_is_reported_alone_and_beside_another() {
     assert!(message.contains("config.json") && message.lines().count() == 1, "{message}");
 }
 
+/// A folder of pictures of one colour, each with two captions beside it.
+fn coloured_pictures(folder: &Path) -> String {
+    let data = folder.join("pictures");
+    for (part, count) in [("train", 6), ("val", 3)] {
+        let folder = data.join(part);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..count {
+            let (name, colour) =
+                [("red", [220, 20, 20]), ("green", [20, 220, 20]), ("blue", [20, 20, 220])][number % 3];
+            let path = folder.join(format!("{number}.png"));
+            image::RgbImage::from_pixel(20, 16, image::Rgb(colour)).save(&path).unwrap();
+            let captions = format!("a {name} picture\nall of it is {name}\n");
+            fs::write(path.with_extension("txt"), captions).unwrap();
+        }
+    }
+    data.display().to_string()
+}
+
+#[test]
+fn a_model_that_attends_is_reported_with_maps_and_scored_from_its_files() {
+    let setting = Setting::new();
+    let data = coloured_pictures(setting.folder.path());
+    let ready = ["--data", &data, "--side", "16", "--threshold", "1"];
+    let model = [
+        "--model",
+        "attention",
+        "--attention-width",
+        "8",
+        "--cell",
+        "gru",
+        "--hidden",
+        "16",
+        "--embedding",
+        "8",
+    ];
+    let learning = ["--batch", "6", "--epochs", "30", "--learning-rate", "1e-2"];
+    succeed(&[&["train", "--out", &setting.run], &ready[..], &model, &learning].concat());
+
+    succeed(&["report", &setting.run]);
+    let page = fs::read_to_string(Path::new(&setting.run).join("report.html")).unwrap();
+    for expected in [
+        "Where the model looked for",
+        "of 2 by 2, with",
+        "the largest centred part",
+        "data:image/png;base64,",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // Beside a run on other data, whose captions and pictures have nothing to do with these.
+    let other = setting.folder.path().join("other").display().to_string();
+    succeed(&borrowed(&setting.train(&other, &["--epochs", "1"])));
+    let out = setting.folder.path().join("both.html").display().to_string();
+    succeed(&["report", &setting.run, &other, "--out", &out]);
+    let page = fs::read_to_string(&out).unwrap();
+    for expected in
+        ["not asked about the same pictures", "Where the model looked for", "data:image/png;base64,"]
+    {
+        assert!(page.contains(expected), "{expected}");
+    }
+
+    // What was said and what people said, as files that are scored alike.
+    let [captions, references] = ["captions.json", "references.json"]
+        .map(|name| setting.folder.path().join(name).display().to_string());
+    let files = ["--captions", &captions, "--references", &references];
+    let evaluated = succeed(&[&["evaluate", &setting.run], &ready[..], &files].concat());
+    let scored = succeed(&["score", "--tokenized", "--hypotheses", &captions, "--references", &references]);
+    assert!(scored.starts_with("3 captions"), "{scored}");
+    let numbers: Vec<&str> = scored.lines().skip(1).collect();
+    assert!(numbers.len() > 8 && !numbers[0].contains(" 0.0000"), "{scored}");
+    for line in numbers {
+        assert!(evaluated.contains(line), "{line:?} of score is missing in\n{evaluated}");
+    }
+    let said: serde_json::Value = serde_json::from_str(&fs::read_to_string(&captions).unwrap()).unwrap();
+    assert!(said["val/0.png"].is_string(), "{said}");
+    for line in evaluated.lines().skip_while(|line| !line.starts_with("DIAGNOSIS")) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
 #[test]
 fn captions_are_decoded_as_the_options_say() {
     let setting = Setting::new();
@@ -303,8 +382,8 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
 #[test]
 fn every_model_is_trained_evaluated_and_asked_for_its_last_state() {
     let setting = Setting::new();
-    let (transformer, attention) = (["--model", "transformer", "--heads", "2"], ["--model", "attention"]);
-    for (name, options) in [("transformer", &transformer[..]), ("attention", &attention)] {
+    let (transformer, lstm) = (["--model", "transformer", "--heads", "2"], ["--cell", "lstm"]);
+    for (name, options) in [("transformer", &transformer[..]), ("lstm", &lstm)] {
         let run = format!("{}-{name}", setting.run);
         let more =
             ["--epochs", "2", "--label-smoothing", "0.1", "--dropout", "0.1", "--checkpoint-every", "1"];
@@ -314,6 +393,91 @@ fn every_model_is_trained_evaluated_and_asked_for_its_last_state() {
             assert!(printed.contains("CIDEr-D"), "{printed}");
         }
     }
+}
+
+/// A table of captions that name one of three colours, and a file of grids of 2 by 2 places: one place, elsewhere in each picture, says
+/// which colour it is.
+fn grids(folder: &Path) -> [String; 2] {
+    let mut table = "image,caption\n".to_string();
+    let mut numbers = Vec::new();
+    for picture in 0..30usize {
+        let colour = picture % 3;
+        table += &format!("p{picture:02},a {} thing\n", ["red", "green", "blue"][colour]);
+        for place in 0..4 {
+            let told = place == picture / 3 % 4;
+            let channel = |at: usize| if told && at == colour { 3.0f32 } else { 0.1 * (at + place) as f32 };
+            numbers.extend((0..3).map(channel));
+        }
+    }
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (30, 2, 2, 3), }";
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    let paths = [folder.join("captions.csv"), folder.join("grids.npy")];
+    fs::write(&paths[0], table).unwrap();
+    fs::write(&paths[1], file).unwrap();
+    paths.map(|path| path.display().to_string())
+}
+
+#[test]
+fn attention_learns_from_grids_of_features_and_others_see_their_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let [table, grids] = grids(folder.path());
+    let train = |name: &str, more: &[&str]| {
+        let run = folder.path().join(name).display().to_string();
+        let fixed = [
+            "train",
+            "--data",
+            &table,
+            "--features",
+            &grids,
+            "--threshold",
+            "1",
+            "--out",
+            &run,
+            "--hidden",
+            "16",
+        ];
+        let learning = ["--embedding", "8", "--batch", "8", "--learning-rate", "0.02"];
+        (succeed(&[&fixed[..], &learning, more].concat()), run)
+    };
+    let (printed, run) =
+        train("attention", &["--model", "attention", "--epochs", "30", "--metric", "val-loss"]);
+    assert!(printed.contains("features of length 3 at each of 2 by 2 places"), "{printed}");
+    let data = ["--data", &table, "--features", &grids, "--threshold", "1"];
+    succeed(&[&["evaluate", &format!("{run}/last"), "--beam", "2"][..], &data].concat());
+    let printed = succeed(&[&["evaluate", &run][..], &data].concat());
+    let perplexity = printed.lines().find_map(|line| line.strip_prefix("perplexity")).unwrap();
+    // Without the picture one of three colours is to be guessed, which makes 3 to the power of a fourth at best.
+    let perplexity: f64 = perplexity.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(perplexity < 1.15, "{printed}");
+
+    let (printed, _) = train("rnn", &["--epochs", "1"]);
+    assert!(printed.contains("it sees the mean of a picture's places"), "{printed}");
+    let (printed, _) = train("transformer", &["--model", "transformer", "--epochs", "1"]);
+    assert!(!printed.contains("the mean of a picture's places"), "{printed}");
+}
+
+#[test]
+fn attention_over_a_vector_is_refused_with_what_to_do() {
+    let setting = Setting::new();
+    let error = fail(1, &borrowed(&setting.train(&setting.run, &["--model", "attention"])));
+    for expected in
+        ["features of length", "one place for each picture", "--picture-at-every-step", "--features"]
+    {
+        assert!(error.contains(expected), "`{expected}` is missing in: {error}");
+    }
+    assert!(!Path::new(&setting.run).exists());
+}
+
+#[test]
+fn without_its_feature_the_program_says_how_to_be_built_for_encoders() {
+    if cfg!(feature = "onnx") {
+        return;
+    }
+    let error = fail(1, &["encode", "--model", "e.onnx", "--data", "d", "--out", "f"]);
+    assert!(error.contains("built without ONNX") && error.contains("--features onnx"), "{error}");
 }
 
 #[test]
@@ -372,7 +536,7 @@ fn a_trained_model_is_fine_tuned_on_what_it_is_judged_by() {
     let run = [&scst[..], &["--learning-rate", "1e-4", "--metric", "cider-d"]].concat();
     succeed(&run);
     let metrics = fs::read_to_string(Path::new(&fine).join("metrics.jsonl")).unwrap();
-    assert_eq!(metrics.lines().filter(|line| line.contains("greedy_reward")).count(), 6);
+    assert_eq!(metrics.lines().filter(|line| line.contains("\"reward\":")).count(), 6);
     assert!(succeed(&run).contains("going on from step 6"));
     let message = fail(2, &[&scst[..], &["--cell", "gru"]].concat());
     assert!(message.contains("cannot be used with"), "{message}");

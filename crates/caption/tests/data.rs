@@ -272,6 +272,88 @@ fn features_stand_for_pictures_whose_files_are_not_needed() {
     }
 }
 
+/// A file of grids of 2 by 2 places with 3 channels for the twelve pictures: a number, and its place in the grid.
+fn grids(folder: &Path, change: impl FnOnce(&mut [f32])) -> PathBuf {
+    let mut numbers: Vec<f32> = (0..144).map(|at| (at / 12 * 100 + at % 12) as f32).collect();
+    change(&mut numbers);
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (12, 2, 2, 3), }";
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    let path = folder.join("grid.npy");
+    write(&path, file);
+    path
+}
+
+#[test]
+fn grids_of_features_are_prepared_stored_and_loaded() {
+    let folder = tabled();
+    let wishes = Wishes { features: Some(grids(folder.path(), |_| ())), ..wishes() };
+    let dataset = load(folder.path(), &wishes);
+    let grid = |dataset: &Dataset| match &dataset.train.pictures {
+        Pictures::Grid { rows: 2, columns: 2, width: 3, data } => data.clone(),
+        other => panic!("{other:?}"),
+    };
+    for (picture, name) in grid(&dataset).chunks(12).zip(&dataset.train.names) {
+        let number = names().iter().position(|other| other == name).unwrap();
+        assert!(picture.iter().enumerate().all(|(at, found)| *found == (100 * number + at) as f32));
+    }
+    let path = folder.path().join("prepared");
+    store(&path, &dataset, "grids").unwrap();
+    let stored = load(&path, &Wishes::default());
+    assert_eq!(grid(&stored), grid(&dataset));
+    assert_eq!(bytes(&stored)[..], bytes(&dataset)[..]);
+}
+
+#[test]
+fn faults_of_grids_are_found() {
+    let check = |change: fn(&mut [f32]), expected: &[(FaultKind, usize, &str)]| {
+        check_faults(|folder, wishes| wishes.features = Some(grids(folder, change)), expected);
+    };
+    check(|_| (), &[]);
+    // One place without anything may be; a whole picture may not.
+    check(|numbers| numbers[60..63].fill(0.0), &[]);
+    check(
+        |numbers| numbers[60..72].fill(0.0),
+        &[(FaultKind::ZeroFeatures, 1, "`p05.png`: all 12 numbers are zero")],
+    );
+    check(
+        |numbers| numbers[71] = f32::INFINITY,
+        &[(FaultKind::NonFiniteFeatures, 1, "`p05.png`: number 11 is inf")],
+    );
+}
+
+#[test]
+fn a_caption_of_a_picture_that_is_not_there_is_a_fault_of_a_prepared_file() {
+    let folder = tabled();
+    let path = folder.path().join("prepared");
+    store(&path, &load(folder.path(), &wishes()), "some data").unwrap();
+    let mut file = fs::read(&path).unwrap();
+    let (header, about) = safetensors::SafeTensors::read_metadata(&file).unwrap();
+    let at = 8 + header + about.info("train/picture_of").unwrap().data_offsets.0;
+    file[at..at + 4].copy_from_slice(&99i32.to_le_bytes());
+    fs::write(&path, file).unwrap();
+    let found = examine(&path, &Wishes::default(), Some(1 << 40), &|_, _| ());
+    let expected = "key `train/picture_of`, row 0: is of picture 99, but there are 10";
+    check_found(&found, &[(FaultKind::PictureOutside, 1, expected)]);
+    let error = recognise(&path, &Wishes::default()).unwrap().load().unwrap_err().to_string();
+    assert!(error.contains("is of picture 99"), "{error}");
+}
+
+#[test]
+fn a_picture_under_two_names_is_noted_and_no_fault() {
+    let folder = tabled();
+    let images = folder.path().join("images");
+    let notes = || examine(folder.path(), &wishes(), Some(1 << 40), &|_, _| ());
+    assert!(notes().notes.is_empty(), "{:?}", notes().notes);
+    for copy in ["p05.png", "p07.png"] {
+        fs::copy(images.join("p02.png"), images.join(copy)).unwrap();
+    }
+    check_found(&notes(), &[]);
+    assert_eq!(notes().notes, ["p02.png, p05.png and p07.png are the same file"]);
+}
+
 /// Examines a folder that was changed in one way, which must show in these faults and no others.
 #[track_caller]
 fn check_faults(change: impl FnOnce(&Path, &mut Wishes), expected: &[(FaultKind, usize, &str)]) {

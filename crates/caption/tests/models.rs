@@ -10,6 +10,7 @@ use tape::{DType, Engine, Tensor};
 
 const WORDS: usize = 9;
 const FEATURES: usize = 5;
+const GRID: Input = Input::Grid { rows: 2, columns: 3, width: FEATURES };
 const PIXELS: Input = Input::Pixels { height: 16, width: 24 };
 const TRANSFORMER: Architecture =
     Architecture::Transformer { layers: 2, heads: 2, positions: 12, norm_first: true };
@@ -48,6 +49,12 @@ fn split(input: Input) -> Split {
             width,
             data: (0..3 * width).map(|i| number(i) as f32 / 25.0 - 2.0).collect(),
         },
+        Input::Grid { rows, columns, width } => Pictures::Grid {
+            rows,
+            columns,
+            width,
+            data: (0..3 * rows * columns * width).map(|i| number(i) as f32 / 25.0 - 2.0).collect(),
+        },
         Input::Pixels { height, width } => Pictures::Pixels {
             height,
             width,
@@ -68,7 +75,7 @@ fn batch(input: Input) -> Batch {
 fn all() -> Vec<ModelSettings> {
     let features = Input::Features { width: FEATURES };
     let mut all = Vec::new();
-    for input in [features, PIXELS] {
+    for input in [features, GRID, PIXELS] {
         all.push(settings(input, TRANSFORMER));
         all.push(ModelSettings { tied: true, ..settings(input, TRANSFORMER) });
         all.push(settings(input, ATTENTION));
@@ -87,6 +94,50 @@ fn gradients_agree_with_differences() {
         let error = error.unwrap_or_else(|error| panic!("{settings:?}: {error}"));
         assert!(error < 1e-5, "{settings:?}: {error}");
     }
+}
+
+#[test]
+fn a_grid_is_looked_at_place_by_place_and_elsewhere_seen_as_its_mean() {
+    let Pictures::Grid { rows, columns, width, data } = split(GRID).pictures else { panic!("a grid") };
+    let places = rows * columns;
+    let captions: [&[i32]; 3] = [&[4, 5], &[6, 7, 8], &[5]];
+    // The places of each picture in the opposite order.
+    let turned: Vec<f32> = data
+        .chunks(places * width)
+        .flat_map(|picture| picture.chunks(width).rev())
+        .flatten()
+        .copied()
+        .collect();
+    for architecture in [ATTENTION, TRANSFORMER] {
+        let (model, params) = model(&settings(GRID, architecture));
+        let looks = |pictures: &[f32]| {
+            model.looks(&mut Engine::new(), &params, pictures, &captions).unwrap().unwrap()
+        };
+        for (one, other) in looks(&data).iter().zip(looks(&turned)) {
+            assert_eq!((one.rows, one.columns), (2, 3));
+            for (weights, turned) in one.weights.iter().zip(&other.weights) {
+                assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+                assert!(weights.iter().any(|weight| (weight - 1.0 / 6.0).abs() > 1e-4), "{weights:?}");
+                let apart = weights.iter().zip(turned.iter().rev()).map(|(one, other)| (one - other).abs());
+                assert!(apart.fold(0.0, f64::max) < 1e-9, "{weights:?} and {turned:?}");
+            }
+        }
+    }
+
+    let mean =
+        |picture: &[f32], at: usize| picture.iter().skip(at).step_by(width).sum::<f32>() / places as f32;
+    let means = data.chunks(places * width).flat_map(|picture| (0..width).map(move |at| mean(picture, at)));
+    let vectors = Pictures::Features { width, data: means.collect() };
+    let loss = |input: Input, pictures: Pictures| {
+        let (model, params) = model(&settings(input, Architecture::Recurrent));
+        let mut batch = Batch::default();
+        batch.fill(&Split { pictures, ..split(input) }, &[0, 1, 2]);
+        let tape = params.tape();
+        Engine::new().run(&[model.loss(&tape, &batch).sum]).unwrap().number(0)
+    };
+    let grid = Pictures::Grid { rows, columns, width, data: data.clone() };
+    let (seen, expected) = (loss(GRID, grid), loss(Input::Features { width }, vectors));
+    assert!((seen - expected).abs() < 1e-5, "{seen} and {expected}");
 }
 
 #[test]
@@ -229,6 +280,47 @@ fn every_model_says_where_it_looked() {
     let pictures = batch(PIXELS).pictures;
     let found = model.looks(&mut Engine::new(), &params, &pictures, &[&[4], &[5], &[6]]).unwrap();
     assert_eq!(found, None);
+}
+
+#[test]
+fn words_one_at_a_time_look_where_whole_captions_look() {
+    let plain = settings(PIXELS, Architecture::Recurrent);
+    for settings in all().into_iter().chain([plain]) {
+        let (model, params) = model(&settings);
+        let mut seen = Vec::new();
+        split(settings.input).pictures.see([1].into_iter(), &mut seen);
+        let beam = Method::Beam(Beam { width: 3, ..Beam::default() });
+        for method in [Method::Greedy, beam] {
+            let decoding = Decoding { method, longest: 6, say_unknown: true, ..Decoding::default() };
+            let mut engine = Engine::new();
+            let mut shown = 0;
+            let watch = |captions: &[caption::model::Caption]| {
+                shown += captions.iter().map(|caption| caption.looked.len()).sum::<usize>();
+                std::ops::ControlFlow::Continue(())
+            };
+            let decoded = model.decode_one(&mut engine, &params, 1, &seen, &decoding, watch).unwrap();
+            for caption in decoded {
+                let words = &caption.words[..];
+                let Some(looks) = model.looks(&mut engine, &params, &seen, &[words]).unwrap() else {
+                    assert!(caption.looked.is_empty() && shown == 0, "{settings:?}");
+                    continue;
+                };
+                // A caption that was cut off did not look for an end.
+                assert_eq!(caption.looked.len(), caption.probabilities.len());
+                for (found, expected) in caption.looked.iter().zip(&looks[0].weights) {
+                    assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.iter().zip(expected) {
+                        assert!(
+                            (f64::from(*found) - expected).abs() < 1e-6,
+                            "{settings:?}: {found} and {expected}"
+                        );
+                    }
+                }
+            }
+            let whole = model.decode(&mut engine, &params, &[1], &seen, &decoding).unwrap();
+            assert!(whole[0].iter().all(|caption| caption.looked.is_empty()), "nobody asked where it looked");
+        }
+    }
 }
 
 #[test]

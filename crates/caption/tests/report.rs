@@ -3,9 +3,13 @@
 
 #[path = "report/runs.rs"]
 mod runs;
+#[allow(dead_code, reason = "the server is tested with others of these models")]
+mod trained;
 
+use caption::model::{Architecture, Beam, Decoding, Method};
 use caption::report::{Picture, Report, Run};
-use runs::{described, finding, report, run};
+use caption::training::Model;
+use runs::{described, finding, page_of, report, run};
 
 fn html(runs: Vec<Run>) -> String {
     report(runs).page().html()
@@ -91,6 +95,96 @@ fn two_runs_stand_side_by_side() {
         &page,
         &["Their settings are the same.", "not asked about the same pictures", "same (A)", "same (B)"],
     );
+}
+
+/// The lists of maps of a page.
+fn lists(page: &str) -> Vec<&str> {
+    page.split("<ol class=\"maps\">").skip(1).map(|rest| rest.split("</ol>").next().unwrap()).collect()
+}
+
+#[test]
+fn each_word_of_a_model_that_attends_has_a_map() {
+    let split = trained::data().val;
+    for architecture in [trained::ATTENTION, trained::transformer()] {
+        let mut model = trained::model(&trained::trained(architecture, 30));
+        let beam = Method::Beam(Beam { width: 2, ..Beam::default() });
+        let described =
+            trained::looked(&mut model, &split, &Decoding { method: beam, ..Decoding::default() });
+        let mut captions = Vec::new();
+        for item in &described.items {
+            let best = &item.captions[0];
+            let looks = best.attention.as_ref().unwrap();
+            assert_eq!((looks.rows, looks.columns), (4, 4));
+            assert_eq!(looks.weights.len(), best.words.len() + usize::from(best.end.is_some()));
+            for weights in &looks.weights {
+                assert_eq!(weights.len(), 16);
+                assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{weights:?}");
+            }
+            let end = if best.end.is_some() { " ■" } else { "" };
+            captions.push(format!("{}{end}", best.text).trim().to_string());
+        }
+        let page = page_of(described, &split);
+        check(&page, &["the largest centred part of a picture that has the shape of its input"]);
+        assert_eq!(lists(&page).len(), page.matches("<article").count());
+        for list in lists(&page) {
+            let words = list.split("<span aria-hidden=\"true\">").skip(1);
+            let words: Vec<&str> = words.map(|rest| rest.split("</span>").next().unwrap()).collect();
+            assert!(captions.contains(&words.join(" ")), "{words:?}");
+            assert_eq!(list.matches("class=\"map\"").count(), words.len());
+            assert_eq!(list.matches("<rect").count(), 16 * words.len());
+        }
+    }
+
+    // Nothing is drawn of a model that does not attend.
+    let mut model = trained::model(&trained::trained(Architecture::Recurrent, 0));
+    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    assert!(lists(&page).is_empty() && !page.contains("largest centred part"));
+}
+
+#[test]
+fn a_map_is_bright_where_the_model_is_made_to_look() {
+    let places = [[0, 0], [1, 2], [3, 3]];
+    let split = trained::of_one_word(&places.map(|place| trained::light(32, place)));
+    let mut model = trained::looking_at_light();
+    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    assert_eq!(lists(&page).len(), page.matches("<article").count());
+    for [row, column] in places {
+        let place =
+            format!("most at row {} and column {} of 4 by 4, with 100\u{a0}% of all.", row + 1, column + 1);
+        // What is looked at is not covered, and lies where the light is: a map is 84 wide.
+        let (x, y) = (column as f64 * 21.0, row as f64 * 21.0);
+        let bare = format!("x=\"{x:.2}\" y=\"{y:.2}\" width=\"21.05\" height=\"21.05\" opacity=\"0.00\"");
+        let lists: Vec<&str> = lists(&page).into_iter().filter(|list| list.contains(&place)).collect();
+        assert!(!lists.is_empty(), "{place}");
+        for list in lists {
+            let maps = list.matches("class=\"map\"").count();
+            assert_eq!(list.matches(&place).count(), maps);
+            assert_eq!(list.matches(&bare).count(), maps);
+            assert_eq!(list.matches("opacity=\"0.00\"").count(), maps);
+            assert_eq!(list.matches("opacity=\"0.85\"").count(), 15 * maps);
+        }
+    }
+}
+
+#[test]
+fn captions_that_were_cut_off_have_a_map_for_each_word() {
+    let split = trained::of_one_word(&[trained::light(32, [2, 1])]);
+    let two = Architecture::Transformer { layers: 1, heads: 2, positions: 2, norm_first: true };
+    for architecture in [trained::ATTENTION, two] {
+        let mut model = untrained(architecture);
+        // A transformer of two positions has no third for an end, however long captions may be.
+        let longest = if architecture == two { 50 } else { 2 };
+        let described = trained::looked(&mut model, &split, &Decoding { longest, ..Decoding::default() });
+        let best = &described.items[0].captions[0];
+        assert_eq!((best.words.len(), best.end), (2, None));
+        assert_eq!(best.attention.as_ref().unwrap().weights.len(), 2);
+        assert_eq!(lists(&page_of(described, &split))[0].matches("<rect").count(), 2 * 16);
+    }
+}
+
+/// A model that has learned nothing and does not end by itself.
+fn untrained(architecture: Architecture) -> Model {
+    trained::never_ending(trained::model(&trained::trained(architecture, 0)))
 }
 
 #[test]

@@ -9,10 +9,25 @@ mod browser;
 mod look;
 #[path = "report/runs.rs"]
 mod runs;
+#[allow(dead_code, reason = "the server is tested with others of these models")]
+mod trained;
 
 use browser::Browser;
+use caption::model::Decoding;
 use look::check;
-use runs::{described, finding, report, run};
+use runs::{described, finding, page_of, report, run};
+use serde_json::json;
+
+/// Maps whose cells do not cover the map's own box, in which the picture fills all, within a pixel.
+const BESIDE: &str = "[...document.querySelectorAll('.map')].filter(map => {
+    const cells = [...map.querySelectorAll('rect')].map(cell => cell.getBoundingClientRect());
+    const box = map.getBoundingClientRect();
+    const off = [
+        Math.min(...cells.map(cell => cell.left)) - box.left, Math.min(...cells.map(cell => cell.top)) - box.top,
+        Math.max(...cells.map(cell => cell.right)) - box.right, Math.max(...cells.map(cell => cell.bottom)) - box.bottom,
+    ];
+    return off.some(off => Math.abs(off) > 1) || cells.length !== 16;
+}).map(map => map.getAttribute('aria-label'))";
 
 #[test]
 fn the_page_of_a_run_stands_in_a_browser() {
@@ -36,6 +51,29 @@ fn the_page_of_a_run_stands_in_a_browser() {
     // A bar is as long as its word is probable.
     let bars = "getComputedStyle(document.querySelector('.word'), '::after').backgroundImage";
     assert!(browser.evaluate(bars).as_str().unwrap().contains("90%"));
+
+    // What a model really looked at: the cells of each map lie on the picture from edge to edge.
+    let split = trained::data().val;
+    let mut model = trained::model(&trained::trained(trained::ATTENTION, 60));
+    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    let path = folder.path().join("attention.html");
+    std::fs::write(&path, page).unwrap();
+    check(&mut browser, &path);
+    assert_eq!(browser.evaluate(BESIDE), json!([]));
+    let maps = browser.evaluate("document.querySelectorAll('.map').length").as_u64().unwrap();
+    assert!(maps > 24, "{maps} maps for 24 captions");
+    let square = trained::light(32, [1, 2]);
+    let split = trained::of_one_word(&[square]);
+    let path = folder.path().join("light.html");
+    let page =
+        page_of(trained::looked(&mut trained::looking_at_light(), &split, &Decoding::default()), &split);
+    std::fs::write(&path, page).unwrap();
+    browser.open(&format!("file://{}", path.display()), 390, 844, "light");
+    browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)");
+    // The bare cell is that of the second row and the third column.
+    let bare = "[...document.querySelector('.map').querySelectorAll('rect')].findIndex(cell => cell.getAttribute('opacity') === '0.00')";
+    assert_eq!(browser.evaluate(bare), 6);
+    assert_eq!(browser.evaluate(BESIDE), json!([]));
 
     // Beside a run with long names and words, something wrong, and no pictures.
     let mut other =

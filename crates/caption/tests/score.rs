@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use caption::scoring::{Corpus, ids, write_hypotheses, write_references};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -124,6 +125,22 @@ fn numbers_are_those_computed_by_hand_and_each_says_its_convention() {
     // Words that are taken as they are keep capital letters and full stops.
     let (scores, _) = files.numbers(&["--tokenized"]);
     close(&scores["corpus"]["bleu_1"], 0.2, 1e-8);
+}
+
+#[test]
+fn what_is_written_is_read_as_it_was() {
+    let ids = ids(&["b", "a", "b", "b"].map(String::from));
+    assert_eq!(ids, ["b", "a", "b #2", "b #3"]);
+    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(String::from).collect() };
+    let captions = ["a \"dog\" .", "", "ein Hund", "犬"].map(words);
+    let references: Vec<Vec<Vec<String>>> =
+        captions.iter().map(|caption| vec![words("One , two"), caption.clone()]).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let [said, known] = ["said.json", "known.json"].map(|name| folder.path().join(name));
+    write_hypotheses(&said, &ids, &captions).unwrap();
+    write_references(&known, &ids, &references).unwrap();
+    let read = Corpus::read(&said, &known, true).unwrap();
+    assert_eq!((read.ids, read.hypotheses, read.references), (ids, captions.to_vec(), references));
 }
 
 #[test]

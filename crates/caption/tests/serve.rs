@@ -3,6 +3,8 @@
 
 #[path = "serve/setting.rs"]
 mod setting;
+#[allow(dead_code, reason = "reports are tested with others of these models")]
+mod trained;
 
 use std::io::{Read, Write};
 use std::sync::Barrier;
@@ -106,6 +108,93 @@ fn words_come_one_after_another() {
     assert_eq!(events.last().unwrap()["captions"], server.describe("?beam=4", &png).json()["captions"]);
 }
 
+/// The weights of a caption's attention, which must be of a grid of 4 by 4.
+fn weights(caption: &Value) -> Vec<Vec<f64>> {
+    let attention = &caption["attention"];
+    assert_eq!((&attention["rows"], &attention["columns"]), (&json!(4), &json!(4)), "{caption}");
+    serde_json::from_value(attention["weights"].clone()).unwrap()
+}
+
+#[test]
+fn words_come_with_where_the_model_looked() {
+    for architecture in [trained::ATTENTION, trained::transformer()] {
+        let training = trained::trained(architecture, 60);
+        let server = Running::with(trained::model(&training), bounds());
+        let mut model = trained::model(&training);
+        let (png, seen) = picture(2);
+        let answer = server.describe("?beam=3", &png).json();
+        for caption in answer["captions"].as_array().unwrap() {
+            let words: Vec<String> = serde_json::from_value(caption["words"].clone()).unwrap();
+            let ids: Vec<i32> = words.iter().map(|word| model.vocabulary.id(word)).collect();
+            let Model { engine, params, captioner, .. } = &mut model;
+            let expected = captioner.looks(engine, params, &seen, &[&ids]).unwrap().unwrap();
+            let found = weights(caption);
+            assert_eq!(found.len(), words.len() + usize::from(caption["ended"] == true));
+            for (found, expected) in found.concat().iter().zip(expected[0].weights.concat()) {
+                assert!((found - expected).abs() < 1e-5, "{found} and {expected}");
+            }
+            assert!(found.iter().all(|word| (word.iter().sum::<f64>() - 1.0).abs() < 1e-5));
+        }
+
+        // While words come, the best caption has a look for each.
+        let events = server.describe("?stream=true&beam=3", &png);
+        let events = events.chunks.iter().map(|chunk| serde_json::from_slice::<Value>(chunk).unwrap());
+        let mut steps = 0;
+        for event in events.filter(|event| event["event"] == "step") {
+            let captions = event["captions"].as_array().unwrap();
+            let said = captions[0]["probabilities"].as_array().unwrap().len();
+            let ended = usize::from(captions[0]["ended"] == true);
+            assert_eq!(weights(&captions[0]).len(), said + ended);
+            assert!(captions[1..].iter().all(|caption| caption["attention"].is_null()));
+            steps += 1;
+        }
+        assert!(steps > 1);
+    }
+    let plain = Running::start(bounds()).describe("", &picture(2).0).json();
+    assert!(plain["captions"][0]["attention"].is_null() && plain["captions"][0]["text"].is_string());
+}
+
+#[test]
+fn a_look_is_at_a_place_of_the_middle_of_the_picture() {
+    let server = Running::with(trained::looking_at_light(), bounds());
+    for place in [[0, 0], [1, 2], [3, 3]] {
+        for columns in [32, 96] {
+            let png = png(columns as u32, 32, trained::light(columns, place));
+            let answer = server.describe("?longest=3", &png).json();
+            for weights in weights(&answer["captions"][0]) {
+                assert!(
+                    weights[4 * place[0] + place[1]] > 0.99,
+                    "{place:?} of {columns} columns: {weights:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_transformer_says_how_many_words_it_has_positions_for() {
+    let model = trained::model(&trained::trained(trained::transformer(), 0));
+    let most = model.settings.most_words().unwrap();
+    assert!(most < 30, "a caption of usual length would be too long: {most}");
+    let server = Running::with(trained::never_ending(model), bounds());
+    assert_eq!(server.get("/api/model").json()["longest"], most);
+    let (png, _) = picture(0);
+    for query in [String::new(), format!("?longest={most}")] {
+        let answer = server.describe(&query, &png);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let caption = answer.json()["captions"][0].take();
+        assert_eq!(caption["words"].as_array().unwrap().len(), most);
+        assert_eq!((&caption["ended"], &caption["end_probability"]), (&json!(false), &Value::Null));
+        assert_eq!(weights(&caption).len(), most);
+    }
+    let answer = server.describe(&format!("?longest={}", most + 1), &png);
+    let problem = answer.json()["error"].as_str().unwrap().to_string();
+    assert_eq!(answer.status, 400, "{problem}");
+    let expected = format!("which has no more positions; give at most {most}");
+    assert!(problem.contains(&expected), "{problem}");
+    assert_eq!(Running::start(bounds()).get("/api/model").json()["longest"], 100);
+}
+
 #[test]
 fn the_page_and_the_card_are_there() {
     let server = Running::start(bounds());
@@ -113,6 +202,7 @@ fn the_page_and_the_card_are_there() {
         ("/", "text/html"),
         ("/style.css", "text/css"),
         ("/script.js", "text/javascript"),
+        ("/look.js", "text/javascript"),
         ("/icon.svg", "image/svg+xml"),
     ] {
         let answer = server.get(path);

@@ -1,12 +1,14 @@
 //! What each option of a training does, held against formulas by hand and against trainings without it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use caption::data::Dataset;
 use caption::data::batch::Batch;
 use caption::data::scenes::Scenes;
+use caption::data::{Dataset, NULL, START, UNKNOWN};
 use caption::metrics::CiderD;
 use caption::model::{Architecture, Dropouts, Input, ModelSettings};
-use caption::training::{Metric, Model, Recipe, Rule, Schedule, Training, Validation, reward_references};
+use caption::training::{
+    Metric, Model, Recipe, Rewards, Rule, Schedule, Training, Validation, reward_references,
+};
 use tape::Engine;
 
 fn data() -> Dataset {
@@ -219,9 +221,34 @@ fn a_weighted_loss_is_the_sum_of_captions_by_their_weights() {
     }
     batch.fill(&data.train, &chosen);
     let tape = params.tape();
-    let loss = model.weighted_loss(&tape, &batch, &weights);
+    let loss = model.weighted_loss(&tape, &batch, &weights, &[]);
     let found = engine.run(&[loss]).unwrap().number(0);
     assert!((found - expected).abs() < 1e-4 * expected.abs(), "{found} and {expected}");
+}
+
+#[test]
+fn words_that_are_never_said_leave_their_probability_to_the_others() {
+    let data = data();
+    let mut training = training(&data, |_, _| ());
+    let (engine, params, model) = training.parts();
+    let mut batch = Batch::default();
+    batch.fill(&data.train, &[3, 0]);
+    let silent = [NULL, START, UNKNOWN];
+    let tape = params.tape();
+    let scores = model.scores_of(&tape, &batch).rows;
+    let loss = model.weighted_loss(&tape, &batch, &[1.0, 1.0], &silent);
+    let run = engine.run(&[scores, loss]).unwrap();
+    let scores = run.tensor(0).to_f64();
+    let said = batch.layout.pack(&batch.captions_out);
+    let surprise = |row: &[f64], word: i32| {
+        let words = (0..).zip(row).filter(|(word, _)| !silent.contains(word));
+        words.map(|(_, score)| score.exp()).sum::<f64>().ln() - row[word as usize]
+    };
+    let expected: f64 =
+        scores.chunks(data.vocabulary.len()).zip(said).map(|(row, word)| surprise(row, word)).sum::<f64>()
+            / 2.0;
+    let found = run.number(1);
+    assert!((found - expected).abs() < 1e-5 * expected, "{found} and {expected}");
 }
 
 /// A model that has learned a little of scenes, and a training of its own on rewards.
@@ -246,29 +273,32 @@ fn rewards_rise_when_they_are_trained_on() {
     });
     let references = reward_references(&few.train);
     let cider = CiderD::of(&references);
+    rewards_rise(&few, &model, &cider, 1, 1.05);
+    rewards_rise(&few, &model, &cider, 4, 1.3);
+}
+
+#[track_caller]
+fn rewards_rise(few: &Dataset, model: &Model, cider: &CiderD<'_>, samples: usize, times: f64) {
     let recipe = Recipe {
         steps: 100,
         batch: 32,
-        learning_rate: 3e-3,
+        samples,
+        learning_rate: 1e-3,
         schedule: Schedule::Constant,
         ..Recipe::default()
     };
-    let mut training = Training::from_model(&model, recipe, 32).unwrap();
-    let found: Vec<[f64; 2]> =
-        (0..100).map(|_| training.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap()).collect();
-    let mean = |some: &[[f64; 2]], which: usize| {
-        some.iter().map(|rewards| rewards[which]).sum::<f64>() / some.len() as f64
-    };
-    // At so large a rate the first steps throw the model far back, and rewards alone bring it up again.
-    for which in [0, 1] {
-        let [before, after] = [&found[10..40], &found[70..]].map(|some| mean(some, which));
-        assert!(after > 1.3 * before, "{which}: {before}, then {after}");
-    }
+    let mut training = Training::from_model(model, recipe, 32).unwrap();
+    let found: Vec<Rewards> =
+        (0..100).map(|_| training.take_reward_step(&few.train, cider).unwrap().rewards.unwrap()).collect();
+    let mean = |some: &[Rewards]| some.iter().map(|rewards| rewards.sampled).sum::<f64>() / some.len() as f64;
+    let [before, after] = [&found[..10], &found[80..]].map(mean);
+    assert!(after > times * before, "{samples}: {before}, then {after}");
+    assert!(found.iter().all(|rewards| rewards.greedy.is_some() == (samples == 1)));
 
     // And again with an interruption, to the bit.
-    let mut first = Training::from_model(&model, recipe, 32).unwrap();
+    let mut first = Training::from_model(model, recipe, 32).unwrap();
     for _ in 0..2 {
-        first.take_reward_step(&few.train, &cider).unwrap();
+        first.take_reward_step(&few.train, cider).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("part.json");
@@ -276,6 +306,6 @@ fn rewards_rise_when_they_are_trained_on() {
     lab::checkpoint::save(&path, &tensors, &state).unwrap();
     let mut resumed = Training::resumed(&lab::checkpoint::load(&path).unwrap()).unwrap();
     for expected in &found[2..5] {
-        assert_eq!(resumed.take_reward_step(&few.train, &cider).unwrap().rewards.unwrap(), *expected);
+        assert_eq!(resumed.take_reward_step(&few.train, cider).unwrap().rewards.unwrap(), *expected);
     }
 }

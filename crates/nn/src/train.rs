@@ -38,6 +38,8 @@ pub struct Trainer<O> {
     pub optimizer: O,
     /// The largest norm of all gradients together; larger ones are scaled down to it.
     pub clip: Option<f64>,
+    /// Whether steps have noise, as at first. Without it dropout does nothing.
+    pub noise: bool,
     /// How many steps were taken: each has noise of its own, such as for dropout. To go on with a training,
     /// set it to where that was.
     pub steps: u64,
@@ -103,7 +105,7 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn new(params: &mut Params, optimizer: O) -> Trainer<O> {
         optimizer.declare(params);
-        Trainer { engine: Engine::new(), optimizer, clip: None, steps: 0 }
+        Trainer { engine: Engine::new(), optimizer, clip: None, noise: true, steps: 0 }
     }
 
     /// The same trainer with gradients clipped to a norm of `limit`.
@@ -124,7 +126,7 @@ impl<O: Optimizer> Trainer<O> {
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
         let (targets, report, run) = {
-            let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
+            let tape = self.tape(params);
             let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
             let run = self.engine.run(&outputs)?;
             let report = StepReport { loss: run.number(0), gradient_norm: run.number(1) };
@@ -152,10 +154,16 @@ impl<O: Optimizer> Trainer<O> {
     /// As [`Trainer::step`] does.
     #[track_caller]
     pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
-        let tape = params.tape().with_noise(noise_seed(params.seed(), self.steps));
+        let tape = self.tape(params);
         let Program { outputs, .. } = self.program(params, &tape, record(&tape));
         let wanted: Vec<NodeId> = outputs.iter().map(|output| output.id()).collect();
         self.engine.plan(&tape.graph(), &wanted).bytes()
+    }
+
+    /// The tape of the next step.
+    fn tape(&self, params: &Params) -> Tape {
+        let tape = params.tape();
+        if self.noise { tape.with_noise(noise_seed(params.seed(), self.steps)) } else { tape }
     }
 
     /// Records what follows a loss in a step.

@@ -21,6 +21,7 @@ use lab::files::{plain_length, write_atomically_with};
 use serde::{Deserialize, Serialize};
 
 use super::DataError;
+use super::encoder::Origin;
 
 /// The longest header; the format's own limit.
 const LONGEST_HEADER: u64 = 100_000_000;
@@ -48,6 +49,8 @@ pub(super) struct ArrayFile {
     arrays: BTreeMap<String, About>,
     /// What the file says it is.
     pub format: Option<String>,
+    /// Which encoder made the arrays, where the file says so.
+    pub origin: Option<Origin>,
 }
 
 /// Numbers that are to be written.
@@ -99,8 +102,11 @@ impl ArrayFile {
         file.read_exact(&mut header).map_err(|why| damaged(format!("cannot be read ({why})")))?;
         let mut entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
             .map_err(|why| damaged(format!("has no header in JSON ({why})")))?;
-        let format =
-            entries.remove("__metadata__").and_then(|about| Some(about.get("format")?.as_str()?.to_string()));
+        let about = entries.remove("__metadata__");
+        let about = |key: &str| about.as_ref().and_then(|about| Some(about.get(key)?.as_str()?.to_string()));
+        let format = about("format");
+        let origin = about("origin").map(|text| serde_json::from_str(&text)).transpose();
+        let origin = origin.map_err(|why| damaged(format!("its `origin` is no encoder ({why})")))?;
 
         let start = 8 + header_length;
         let mut arrays = BTreeMap::new();
@@ -127,7 +133,7 @@ impl ArrayFile {
             }
             arrays.insert(name, about);
         }
-        Ok(ArrayFile { place, file, start, arrays, format })
+        Ok(ArrayFile { place, file, start, arrays, format, origin })
     }
 
     /// All arrays by name.
@@ -227,9 +233,24 @@ pub(super) fn write(
     format: &str,
     arrays: &[(String, Vec<usize>, Numbers)],
 ) -> Result<(), DataError> {
+    write_with_origin(path, format, None, arrays)
+}
+
+/// The same with which encoder made the arrays.
+pub(super) fn write_with_origin(
+    path: &Path,
+    format: &str,
+    origin: Option<&Origin>,
+    arrays: &[(String, Vec<usize>, Numbers)],
+) -> Result<(), DataError> {
     let mut at = 0;
     let mut header = serde_json::Map::new();
-    header.insert("__metadata__".into(), serde_json::json!({ "format": format }));
+    let mut about = serde_json::json!({ "format": format });
+    if let Some(origin) = origin {
+        // The format has texts here only.
+        about["origin"] = serde_json::json!(origin).to_string().into();
+    }
+    header.insert("__metadata__".into(), about);
     for (name, shape, numbers) in arrays {
         let (dtype, size, count) = match numbers {
             Numbers::U8(numbers) => ("U8", 1, numbers.len()),

@@ -41,7 +41,8 @@ pub struct Batch {
     pub mask: Vec<bool>,
     /// How many steps of each caption count: up to and with its last target that is not `<NULL>`.
     pub layout: Layout,
-    /// The picture of each caption: features (N, width), or pixels (N, height, width, 3) from -1 to 1.
+    /// The picture of each caption: features (N, width) or (N, rows, columns, width), or pixels (N, height, width, 3)
+    /// from -1 to 1.
     pub pictures: Vec<f32>,
 }
 

@@ -3,11 +3,15 @@
 //! Pictures and captions are prepared as they would be, each picture decoded, and all that would be left out is told; of data that is
 //! ready as it is, every number is looked at. Then the memory that training needs is held against what is free.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use lab::files::read_file;
 
 use super::collection::{Collection, Preparation, Watch};
 use super::fault::{Fault, FaultKind};
+use super::picture::MOST_BYTES;
 use super::recognise::{Recognised, Wishes, recognise};
 use super::{Dataset, Pictures, Source, Split};
 
@@ -18,6 +22,8 @@ pub struct Diagnosis {
     pub about: String,
     /// All faults.
     pub faults: Vec<Fault>,
+    /// What may be meant so, and is worth knowing: pictures whose files are the same.
+    pub notes: Vec<String>,
     /// Pictures and captions that can be used, and the memory that they take; none where nothing can be used.
     pub usable: Option<Usable>,
 }
@@ -41,7 +47,7 @@ pub fn examine(path: &Path, wishes: &Wishes, free: Option<u64>, watch: Watch) ->
         Ok(source) => source,
         Err(error) => {
             let faults = vec![Fault::new(FaultKind::Unreadable, error.place, error.problem)];
-            return Diagnosis { about: path.display().to_string(), faults, usable: None };
+            return Diagnosis { about: path.display().to_string(), faults, notes: Vec::new(), usable: None };
         }
     };
     let mut faults = Vec::new();
@@ -63,6 +69,12 @@ pub fn examine(path: &Path, wishes: &Wishes, free: Option<u64>, watch: Watch) ->
             (faults.is_empty().then(|| folder.load().ok()).flatten(), None)
         }
     };
+    let notes = match &source {
+        Recognised::Collection(collection, _) if wishes.features.is_none() => {
+            alike(collection).iter().map(|names| format!("{} are the same file", in_words(names))).collect()
+        }
+        _ => Vec::new(),
+    };
     let usable = dataset.map(|dataset| usable(&dataset, side));
     if let (Some(free), Some(usable)) = (free, usable)
         && usable.bytes > free
@@ -74,7 +86,39 @@ pub fn examine(path: &Path, wishes: &Wishes, free: Option<u64>, watch: Watch) ->
         );
         faults.push(Fault::new(FaultKind::Memory, source.describe(), problem));
     }
-    Diagnosis { about: source.describe(), faults, usable }
+    Diagnosis { about: source.describe(), faults, notes, usable }
+}
+
+/// The names of pictures whose files have the same bytes, in the order of the listing; in two parts they would let a model be judged on
+/// what it has seen.
+fn alike(collection: &Collection) -> Vec<Vec<String>> {
+    let files = collection.files().unwrap_or_default();
+    // Most files differ in length already, so that few are read.
+    let mut of_length: BTreeMap<u64, Vec<(&String, &PathBuf)>> = BTreeMap::new();
+    for (name, path) in files.iter().filter_map(|(name, file)| Some((name, file.as_ref().ok()?))) {
+        if let Ok(about) = fs::metadata(path) {
+            of_length.entry(about.len()).or_default().push((name, path));
+        }
+    }
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for files in of_length.into_values().filter(|files| files.len() > 1) {
+        let mut of_content: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
+        for (name, path) in files {
+            if let Ok(bytes) = read_file(path, MOST_BYTES) {
+                of_content.entry(bytes).or_default().push(name.clone());
+            }
+        }
+        groups.extend(of_content.into_values().filter(|names| names.len() > 1));
+    }
+    groups.sort();
+    groups
+}
+
+fn in_words(names: &[String]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// The same collection with pictures of one pixel: each is decoded as a whole, and none is kept.
@@ -104,7 +148,7 @@ fn split_bytes(split: &Split, side: Option<usize>) -> u64 {
     let pictures = match (&split.pictures, side) {
         (Pictures::Pixels { .. }, Some(side)) => split.pictures.len() * side * side * 3,
         (Pictures::Pixels { data, .. }, None) => data.len(),
-        (Pictures::Features { data, .. }, _) => 4 * data.len(),
+        (Pictures::Features { data, .. } | Pictures::Grid { data, .. }, _) => 4 * data.len(),
     };
     let words = split.references.iter().flatten().flatten().map(|word| 24 + word.len()).sum::<usize>();
     (pictures + 4 * split.captions.ids.len() + 8 * split.picture_of.len() + words) as u64

@@ -8,6 +8,7 @@ mod bpe;
 pub mod collection;
 pub mod cs231n;
 pub mod doctor;
+pub mod encoder;
 mod encoding;
 pub mod fault;
 pub mod features;
@@ -47,6 +48,8 @@ pub struct Dataset {
     pub val: Split,
     /// What is looked at last, where the source has it.
     pub test: Option<Split>,
+    /// Which encoder made the features, where that is known.
+    pub origin: Option<encoder::Origin>,
 }
 
 /// One part of a dataset.
@@ -74,6 +77,17 @@ pub enum Pictures {
         /// All vectors, one after another.
         data: Vec<f32>,
     },
+    /// A vector of features for each place of a picture: (pictures, rows, columns, width), row-major.
+    Grid {
+        /// Rows of places; one where the places are a list.
+        rows: usize,
+        /// Places in a row.
+        columns: usize,
+        /// Entries of one vector.
+        width: usize,
+        /// All vectors, one after another.
+        data: Vec<f32>,
+    },
     /// RGB pixels, (pictures, height, width, 3), row-major, 0 to 255.
     Pixels {
         /// Rows of one picture.
@@ -88,9 +102,19 @@ pub enum Pictures {
 impl Pictures {
     /// How many pictures there are.
     pub fn len(&self) -> usize {
+        let numbers = match self {
+            Pictures::Features { data, .. } | Pictures::Grid { data, .. } => data.len(),
+            Pictures::Pixels { data, .. } => data.len(),
+        };
+        numbers / self.size().max(1)
+    }
+
+    /// How many numbers a picture has.
+    pub fn size(&self) -> usize {
         match self {
-            Pictures::Features { width, data } => data.len() / (*width).max(1),
-            Pictures::Pixels { height, width, data } => data.len() / (height * width * 3).max(1),
+            Pictures::Features { width, .. } => *width,
+            Pictures::Grid { rows, columns, width, .. } => rows * columns * width,
+            Pictures::Pixels { height, width, .. } => height * width * 3,
         }
     }
 
@@ -104,12 +128,12 @@ impl Pictures {
     /// # Panics
     /// If there is no such picture.
     pub fn see(&self, pictures: impl Iterator<Item = usize>, to: &mut Vec<f32>) {
+        let size = self.size();
         match self {
-            Pictures::Features { width, data } => {
-                to.extend(pictures.flat_map(|picture| &data[picture * width..][..*width]));
+            Pictures::Features { data, .. } | Pictures::Grid { data, .. } => {
+                to.extend(pictures.flat_map(|picture| &data[picture * size..][..size]));
             }
-            Pictures::Pixels { height, width, data } => {
-                let size = height * width * 3;
+            Pictures::Pixels { data, .. } => {
                 let pixels = pictures.flat_map(|picture| &data[picture * size..][..size]);
                 // Roughly zero mean and unit range, which is what convolutions with usual initial values expect.
                 to.extend(pixels.map(|value| f32::from(*value) / 127.5 - 1.0));

@@ -6,12 +6,29 @@ use std::path::Path;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
+use serde::{Deserialize, Serialize};
+
 use super::DataError;
 
 /// The longest side that is read. A small file can claim more, and would have us reserve gigabytes.
 pub const LONGEST_SIDE: u32 = 16_384;
 /// The most bytes that one decoded picture may take: 100 megapixels at 8 bits.
 pub const MOST_BYTES: u64 = 300 << 20;
+
+/// Which part of a picture is brought to the wanted size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// This share, more than 0 and at most 1, of each side of the largest centred part of the wanted proportions.
+    Crop(f64),
+    /// The whole picture, whatever its proportions.
+    Stretch,
+}
+
+impl Fit {
+    /// The largest centred part of the wanted proportions.
+    pub const WHOLE: Fit = Fit::Crop(1.0);
+}
 
 /// Reads a PNG or JPEG file as RGB bytes, (height, width, 3), row-major.
 ///
@@ -30,15 +47,21 @@ pub fn load_picture(path: impl AsRef<Path>, height: u32, width: u32) -> Result<V
         let problem = format!("cannot be read ({why}); expected a PNG or JPEG picture. Check the path");
         DataError::new(&place, problem)
     })?;
-    read(reader, &place, height, width)
+    read(reader, &place, height, width, Fit::WHOLE)
 }
 
-/// The same for a picture that is in memory; `place` is what errors call it.
-pub fn picture_of_bytes(bytes: &[u8], place: &str, height: u32, width: u32) -> Result<Vec<u8>, DataError> {
+/// The same for a picture that is in memory, of which another part may be taken; `place` is what errors call it.
+pub fn picture_of_bytes(
+    bytes: &[u8],
+    place: &str,
+    height: u32,
+    width: u32,
+    part: Fit,
+) -> Result<Vec<u8>, DataError> {
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|why| DataError::new(place, format!("cannot be read ({why})")))?;
-    read(reader, place, height, width)
+    read(reader, place, height, width, part)
 }
 
 fn read(
@@ -46,6 +69,7 @@ fn read(
     place: &str,
     height: u32,
     width: u32,
+    part: Fit,
 ) -> Result<Vec<u8>, DataError> {
     let error = |problem: String| DataError::new(place, problem);
     if height == 0 || width == 0 {
@@ -83,15 +107,20 @@ fn read(
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     picture.apply_orientation(orientation);
-    Ok(fit(&picture, height, width))
+    Ok(fit(&picture, height, width, part))
 }
 
 /// Cuts first and resizes then: the other way round, a picture one pixel wide would grow to the size of a bomb.
-fn fit(picture: &DynamicImage, height: u32, width: u32) -> Vec<u8> {
+fn fit(picture: &DynamicImage, height: u32, width: u32, part: Fit) -> Vec<u8> {
     let (columns, rows) = (u64::from(picture.width()), u64::from(picture.height()));
     let (wide, high) = (u64::from(width), u64::from(height));
-    let cut_columns = columns.min((rows * wide / high).max(1));
-    let cut_rows = rows.min((columns * high / wide).max(1));
+    let (cut_columns, cut_rows) = match part {
+        Fit::Stretch => (columns, rows),
+        Fit::Crop(share) => {
+            let of = |side: u64| ((side as f64 * share).round() as u64).clamp(1, side);
+            (of(columns.min((rows * wide / high).max(1))), of(rows.min((columns * high / wide).max(1))))
+        }
+    };
     let (left, top) = ((columns - cut_columns) / 2, (rows - cut_rows) / 2);
     // Each is at most a side of the picture, which is a `u32`.
     let [left, top, cut_columns, cut_rows] = [left, top, cut_columns, cut_rows].map(|side| side as u32);
@@ -141,6 +170,22 @@ mod tests {
         let picture = RgbImage::from_fn(10, 60, |_, y| Rgb([RED, GREEN, BLUE][y as usize / 20]));
         let path = saved(&folder, picture, ImageFormat::Png);
         assert_eq!(load_picture(&path, 4, 2).unwrap(), GREEN.repeat(8));
+    }
+
+    #[test]
+    fn a_share_of_the_middle_is_taken_or_the_whole_is_stretched() {
+        let picture = RgbImage::from_fn(30, 10, |x, _| Rgb([RED, GREEN, BLUE][x as usize / 10]));
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        let check = |part: Fit, width: u32, expected: Vec<u8>| {
+            assert_eq!(picture_of_bytes(bytes.get_ref(), "p", 1, width, part).unwrap(), expected);
+        };
+        check(Fit::Stretch, 3, [RED, GREEN, BLUE].concat());
+        // The middle 10 of 30 columns are green; of half of a part of 3 to 1, 15 columns, the outer thirds are partly so.
+        check(Fit::Crop(0.5), 1, GREEN.to_vec());
+        let seen = picture_of_bytes(bytes.get_ref(), "p", 1, 3, Fit::Crop(0.5)).unwrap();
+        assert_eq!(seen[3..6], GREEN);
+        assert!(seen[0] > 0 && seen[1] > 0 && seen[2] == 0, "{seen:?}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use serde::de::IgnoredAny;
 
 use super::collection::{Collection, Preparation};
 use super::cs231n::Cs231n;
+use super::features::Channels;
 use super::formats::{Coco, Columns, Folder, Format, Karpathy, Table, TokensFile};
 use super::listing::Part;
 use super::stored::Stored;
@@ -36,6 +37,8 @@ pub struct Wishes {
     pub images: Option<PathBuf>,
     /// See [`Preparation::features`].
     pub features: Option<PathBuf>,
+    /// See [`Preparation::channels`].
+    pub channels: Option<Channels>,
     /// See [`Preparation::side`].
     pub side: Option<usize>,
     /// See [`Preparation::threshold`].
@@ -70,6 +73,7 @@ impl Wishes {
         Preparation {
             images: self.images.clone(),
             features: self.features.clone(),
+            channels: self.channels,
             side: self.side.unwrap_or(usual.side),
             threshold: self.threshold.unwrap_or(usual.threshold),
             tokens: self.tokens.unwrap_or(usual.tokens),
@@ -85,7 +89,7 @@ impl Wishes {
             return Ok(());
         }
         let problem = format!(
-            "is {what}, whose pictures and words are prepared already; --images, --features, --side, --threshold, --tokens, \
+            "is {what}, whose pictures and words are prepared already; --images, --features, --channels, --side, --threshold, --tokens, \
              --merges, --longest-caption, --columns and --data-seed are for pictures and captions. Leave them out"
         );
         Err(DataError::new(place.display().to_string(), problem))

@@ -4,7 +4,7 @@
 //!
 //! | key | what it is |
 //! |---|---|
-//! | `PART/pictures` | pixels (pictures, side, side, 3) as bytes, or features (pictures, width) |
+//! | `PART/pictures` | pixels (pictures, side, side, 3) as bytes, or features (pictures, width) or (pictures, rows, columns, width) |
 //! | `PART/captions` | indices of the vocabulary (captions, width): `<START>`, tokens, `<END>`, padded with `<NULL>` |
 //! | `PART/picture_of` | for each caption the row of its picture |
 //! | `about` | JSON in bytes: what was prepared, the vocabulary, and names and reference captions of each part |
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::arrays::{ArrayFile, Numbers, write};
+use super::encoder::Origin;
 use super::fault::{Fault, FaultKind};
 use super::listing::Part;
 use super::{Captions, DataError, Dataset, Pictures, START, Source, Split, Vocabulary};
@@ -37,6 +38,9 @@ struct About {
     description: String,
     vocabulary: Vec<String>,
     parts: Vec<PartAbout>,
+    /// Which encoder made the features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +71,7 @@ pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), Da
         description: description.into(),
         vocabulary: dataset.vocabulary.words().to_vec(),
         parts: parts(dataset).map(about).collect(),
+        origin: dataset.origin.clone(),
     };
     let about = serde_json::to_vec(&about).expect("texts and lists are JSON");
 
@@ -84,6 +89,10 @@ pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), Da
         match pictures {
             Pictures::Features { width, data } => {
                 wide.push((key("pictures"), vec![pictures.len(), *width], Numbers::F32(data)));
+            }
+            Pictures::Grid { rows, columns, width, data } => {
+                let shape = vec![pictures.len(), *rows, *columns, *width];
+                wide.push((key("pictures"), shape, Numbers::F32(data)));
             }
             Pictures::Pixels { height, width, data } => {
                 bytes.push((key("pictures"), vec![pictures.len(), *height, *width, 3], Numbers::U8(data)));
@@ -130,7 +139,9 @@ impl Stored {
             Some(splits.swap_remove(at).1)
         };
         match (take(Part::Train), take(Part::Val)) {
-            (Some(train), Some(val)) => Ok(Dataset { vocabulary, train, val, test: take(Part::Test) }),
+            (Some(train), Some(val)) => {
+                Ok(Dataset { vocabulary, train, val, test: take(Part::Test), origin: about.origin })
+            }
             _ => Err(file.error("about", "has no part `train` or none `val`. Prepare the data again")),
         }
     }
@@ -153,13 +164,17 @@ fn read_part(
 ) -> Result<Split, DataError> {
     let key = |what: &str| format!("{}/{what}", about.part);
     let again = "The file is damaged: prepare the data again";
-    let shape = file.about(&key("pictures"))?.shape.clone();
+    let array = file.about(&key("pictures"))?.clone();
+    let (shape, are_bytes) = (array.shape, array.dtype == "U8");
     let pictures = match shape[..] {
         [_, width] if !shape.contains(&0) => {
             Pictures::Features { width, data: file.floats(&key("pictures"))? }
         }
-        [_, height, width, 3] if !shape.contains(&0) => {
+        [_, height, width, 3] if !shape.contains(&0) && are_bytes => {
             Pictures::Pixels { height, width, data: file.bytes(&key("pictures"))? }
+        }
+        [_, rows, columns, width] if !shape.contains(&0) && !are_bytes => {
+            Pictures::Grid { rows, columns, width, data: file.floats(&key("pictures"))? }
         }
         _ => {
             return Err(file.error(
@@ -235,8 +250,8 @@ fn check(
             faults.push(Fault::new(FaultKind::PictureOutside, place("picture_of", row), problem));
         }
     }
-    if let Pictures::Features { width, data } = pictures {
-        let rows = data.chunks_exact(*width).enumerate();
+    if let Pictures::Features { data, .. } | Pictures::Grid { data, .. } = pictures {
+        let rows = data.chunks_exact(pictures.size()).enumerate();
         faults.extend(
             rows.filter_map(|(row, numbers)| super::features::fault_of(numbers, || place("pictures", row))),
         );

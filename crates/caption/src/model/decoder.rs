@@ -138,13 +138,29 @@ impl<C: Cell> Decoder<C> {
         }
     }
 
-    /// One step: from the parts of a state and inputs (n, W) the next parts and outputs (n, O). `any` is what a state could
-    /// be begun from: it tells how the parts belong together.
-    pub(super) fn step<'t>(&self, state: &[Var<'t>], x: Var<'t>, any: Var<'t>) -> (Vars<'t>, Var<'t>) {
+    /// One step: from the parts of a state and inputs (n, W) the next parts, outputs (n, O), and n times L weights as of
+    /// [`run`](Decoder::run). `any` is what a state could be begun from: it tells how the parts belong together.
+    pub(super) fn step<'t>(
+        &self,
+        state: &[Var<'t>],
+        x: Var<'t>,
+        any: Var<'t>,
+        with_weights: bool,
+    ) -> (Vars<'t>, Var<'t>, Option<Var<'t>>) {
         match self {
-            Decoder::Recurrent(cell) => step(cell, state, x, any),
-            Decoder::Attention(cell) => step(cell, state, x, any),
-            Decoder::Transformer(decoder) => step(&**decoder, state, x, any),
+            Decoder::Recurrent(cell) => {
+                let (state, output) = cell.step(rebuilt(cell, state, any), x);
+                (flat(&state), output, None)
+            }
+            Decoder::Attention(cell) => {
+                let (state, output, weights) = cell.look(rebuilt(cell, state, any), x);
+                (flat(&state), output, with_weights.then_some(weights))
+            }
+            Decoder::Transformer(decoder) => {
+                let (state, output, weights) = decoder.look_once(rebuilt(&**decoder, state, any), x);
+                let last = weights.last().filter(|_| with_weights);
+                (flat(&state), output, last.map(|all| all.mean_along(&[1])))
+            }
         }
     }
 }
@@ -182,10 +198,8 @@ pub(super) fn start_small(params: &mut Params, first: usize, embed: Embedding) {
     }
 }
 
-fn step<'t, C: Cell>(cell: &C, state: &[Var<'t>], x: Var<'t>, any: Var<'t>) -> (Vars<'t>, Var<'t>) {
-    let form = cell.start(any);
-    let (state, output) = cell.step(form.rebuild(&mut state.iter().copied()), x);
-    (flat(&state), output)
+fn rebuilt<'t, C: Cell>(cell: &C, state: &[Var<'t>], any: Var<'t>) -> C::State<'t> {
+    cell.start(any).rebuild(&mut state.iter().copied())
 }
 
 fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {

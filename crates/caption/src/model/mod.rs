@@ -8,8 +8,8 @@
 //! loss = temporal softmax of s             summed over words, averaged over captions
 //! ```
 //!
-//! The decoder is one of three, with the places of the picture g (N, L, G): the last map of the convolution net, or the
-//! given features as one place.
+//! The decoder is one of three, with the places of the picture g (N, L, G): the last map of the convolution net, the places of a
+//! given grid, whose mean is f, or given features as one place.
 //!
 //! ```text
 //! recurrent     y = cell through time from h0 = f Wp + bp
@@ -46,6 +46,9 @@ use nn::{
 use tape::{Tape, Var};
 
 use crate::data::batch::Batch;
+
+/// What is added to the score of a word that may not be said: the exponential of any score less this is zero.
+const NO_CHANCE: f64 = -1e9;
 
 /// A captioner with a recurrent cell of the user's choice, or with a transformer.
 #[derive(Debug)]
@@ -141,21 +144,31 @@ impl<C: Cell> Captioner<C> {
         tape.scope("loss", loss)
     }
 
-    /// The loss of a batch with a weight for each caption, `Σ_n weights[n] loss[n] / N`.
+    /// The loss of a batch with a weight for each caption, `Σ_n weights[n] loss[n] / N`, where the words `never_said` have
+    /// no probability.
     ///
     /// # Panics
     /// If there is not a weight for each caption.
     #[track_caller]
-    pub fn weighted_loss<'t>(&self, tape: &'t Tape, batch: &Batch, weights: &[f64]) -> Var<'t> {
+    pub fn weighted_loss<'t>(
+        &self,
+        tape: &'t Tape,
+        batch: &Batch,
+        weights: &[f64],
+        never_said: &[i32],
+    ) -> Var<'t> {
         assert!(weights.len() == batch.len(), "{} weights for {} captions", weights.len(), batch.len());
         let scores = self.scores_of(tape, batch);
         tape.scope("loss", || {
+            let words = scores.rows.shape().sizes()[1];
+            let silence = |word| if never_said.contains(&(word as i32)) { NO_CHANCE } else { 0.0 };
+            let silence = tape.input_numbers([words], (0..words).map(silence));
             let layout = &scores.layout;
             let right = Sequence::words(tape, &batch.captions_out, layout).rows;
             let share = |place: usize| weights[place / layout.steps()] / batch.len() as f64;
             let counted = |place: usize| if batch.mask[place] { share(place) } else { 0.0 };
             let shares = tape.input_numbers([layout.rows()], layout.places().map(counted));
-            (scores.rows.cross_entropy(right) * shares).sum()
+            ((scores.rows + silence).cross_entropy(right) * shares).sum()
         })
     }
 

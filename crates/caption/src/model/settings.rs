@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tape::DType;
 
 use super::Vision;
+use crate::data::encoder::Origin;
 use crate::data::{Captions, NULL, Pictures, Split};
 use crate::error::Error;
 
@@ -18,6 +19,9 @@ use crate::error::Error;
 pub struct ModelSettings {
     /// What the network sees.
     pub input: Input,
+    /// Which encoder made the features that it sees, where that is known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub origin: Option<Origin>,
     /// The name of the recurrent cell: one of [`nn::cells`], or a user's. A transformer has none.
     pub cell: String,
     /// Width of a word's vector, W.
@@ -88,6 +92,15 @@ pub enum Input {
         /// Its length.
         width: usize,
     },
+    /// A grid of places with a vector of features each.
+    Grid {
+        /// Rows of places.
+        rows: usize,
+        /// Places in a row.
+        columns: usize,
+        /// The length of a vector.
+        width: usize,
+    },
     /// RGB pixels.
     Pixels {
         /// Rows.
@@ -105,6 +118,7 @@ impl Default for ModelSettings {
     fn default() -> Self {
         ModelSettings {
             input: Input::Features { width: 0 },
+            origin: None,
             cell: "rnn".into(),
             embedding: 256,
             hidden: 512,
@@ -134,6 +148,14 @@ impl ModelSettings {
         match self.architecture {
             Architecture::Attention { .. } => self.embedding + Vision::grid_width(self.input),
             _ => self.embedding,
+        }
+    }
+
+    /// The most words that a caption can have, where the model limits them: a transformer has so many positions.
+    pub fn most_words(&self) -> Option<usize> {
+        match self.architecture {
+            Architecture::Transformer { positions, .. } => Some(positions),
+            _ => None,
         }
     }
 
@@ -207,7 +229,7 @@ impl ModelSettings {
     /// # Errors
     /// If the model is a transformer with fewer positions than the longest of them has steps.
     pub fn check_lengths(&self, captions: &Captions) -> Result<(), Error> {
-        let Architecture::Transformer { positions, .. } = self.architecture else { return Ok(()) };
+        let Some(positions) = self.most_words() else { return Ok(()) };
         let longest = longest(captions);
         if longest <= positions {
             return Ok(());
@@ -230,6 +252,7 @@ impl Input {
     pub fn of(split: &Split) -> Input {
         match split.pictures {
             Pictures::Features { width, .. } => Input::Features { width },
+            Pictures::Grid { rows, columns, width, .. } => Input::Grid { rows, columns, width },
             Pictures::Pixels { height, width, .. } => Input::Pixels { height, width },
         }
     }
@@ -239,6 +262,9 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Features { width } => write!(f, "features of length {width}"),
+            Input::Grid { rows, columns, width } => {
+                write!(f, "grids of {rows} by {columns} places with features of length {width}")
+            }
             Input::Pixels { height, width } => write!(f, "pictures of {height} by {width} pixels"),
         }
     }

@@ -1,7 +1,9 @@
 //! From pictures to features: as they were given, or by a small convolution net over the pixels.
 //!
 //! What is seen of a picture has two forms: its features (N, F), and its places (N, L, G), which attention looks at. Given
-//! features are one place. Of a net the places are those of its last map, and a head makes the features of all of them.
+//! features are one place, or a grid of places whose mean is the features (Xu et al., 2015, <https://arxiv.org/abs/1502.03044>,
+//! section 3.1.2, start from this mean). Of a net the places are those of its last map, and a head makes the features of all of
+//! them.
 
 use nn::{Affine, Conv2d, Params};
 use tape::{DType, Tape, Var, Windows};
@@ -28,6 +30,15 @@ pub enum Vision {
         /// Their number, F.
         width: usize,
     },
+    /// The features of a grid of places are given.
+    Grid {
+        /// Rows of places.
+        rows: usize,
+        /// Places in a row.
+        columns: usize,
+        /// Their number at each place, F and G.
+        width: usize,
+    },
     /// Three convolutions with stride 2 and ReLU, and an affine map with ReLU over what is left.
     Net(Box<Net>),
 }
@@ -37,7 +48,7 @@ pub enum Vision {
 pub struct Seen<'t> {
     /// The features (N, F), where there are any.
     features: Option<Var<'t>>,
-    /// The features as they were given, or the last map (N, rows, columns, G).
+    /// The features as they were given, (N, F) or (N, rows, columns, G), or the last map (N, rows, columns, G).
     map: Var<'t>,
 }
 
@@ -66,6 +77,7 @@ impl Vision {
     pub fn without_head(params: &mut Params, input: Input) -> Vision {
         let (height, width) = match input {
             Input::Features { width } => return Vision::Given { width },
+            Input::Grid { rows, columns, width } => return Vision::Grid { rows, columns, width },
             Input::Pixels { height, width } => (height, width),
         };
         let mut vision = params.scope("vision");
@@ -81,7 +93,7 @@ impl Vision {
     /// How many features come of a picture, F.
     pub fn features(&self) -> usize {
         match self {
-            Vision::Given { width } => *width,
+            Vision::Given { width } | Vision::Grid { width, .. } => *width,
             Vision::Net(_) => FEATURES,
         }
     }
@@ -90,6 +102,7 @@ impl Vision {
     pub fn grid(&self) -> [usize; 2] {
         match self {
             Vision::Given { .. } => [1, 1],
+            Vision::Grid { rows, columns, .. } => [*rows, *columns],
             Vision::Net(net) => net.grid(),
         }
     }
@@ -97,12 +110,12 @@ impl Vision {
     /// How many numbers say what is at a place, G.
     pub fn grid_width(input: Input) -> usize {
         match input {
-            Input::Features { width } => width,
+            Input::Features { width } | Input::Grid { width, .. } => width,
             Input::Pixels { .. } => MAP,
         }
     }
 
-    /// What is seen of `count` pictures, given as one array: features, or pixels from -1 to 1.
+    /// What is seen of `count` pictures, given as one array: features, grids of them, or pixels from -1 to 1.
     ///
     /// # Panics
     /// If the array does not hold that many.
@@ -113,6 +126,10 @@ impl Vision {
         };
         match self {
             Vision::Given { width } => Seen::given(given(&[count, *width])),
+            Vision::Grid { rows, columns, width } => {
+                let map = given(&[count, *rows, *columns, *width]);
+                Seen { features: Some(map.mean_along(&[1, 2])), map }
+            }
             Vision::Net(net) => {
                 let pixels = given(&[count, net.height, net.width, 3]);
                 let map = net.layers.iter().fold(pixels, |seen, layer| layer.apply(seen).relu());

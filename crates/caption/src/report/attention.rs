@@ -3,35 +3,41 @@
 use lab::report::number::{count, fixed};
 use maud::{Markup, html};
 
-/// Weights over the cells of a grid, for each word in turn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attention {
-    /// Rows of the grid.
-    pub rows: usize,
-    /// Its columns.
-    pub columns: usize,
-    /// For each word, and perhaps for the end, the weights row by row; they sum to one.
-    pub weights: Vec<Vec<f64>>,
+use super::Picture;
+use crate::model::Looks;
+
+/// The width of a map in units of its own.
+const WIDTH: f64 = 84.0;
+
+/// Maps over one picture, which stands in the page once, under an identifier.
+struct Maps<'a> {
+    rows: usize,
+    columns: usize,
+    /// The picture's address, where there is one.
+    address: Option<&'a str>,
+    id: &'a str,
+    height: f64,
 }
 
-/// The side of a map in units of its own.
-const SIDE: f64 = 84.0;
-
-impl Attention {
-    /// A map for each word over a picture, whose address is shared by all maps under an identifier of the page.
-    pub(super) fn maps(&self, words: &[&str], picture: Option<&str>, id: &str) -> Markup {
-        html! {
-            ol.maps {
-                @for (place, (word, weights)) in words.iter().zip(&self.weights).enumerate() {
-                    li { (self.map(word, weights, picture, id, place == 0)) span aria-hidden="true" { (word) } }
-                }
+/// A map for each word, over a picture with its address: all of the picture as the network saw it.
+pub(super) fn maps(looks: &Looks, words: &[&str], picture: Option<(&Picture, &str)>, id: &str) -> Markup {
+    let (rows, columns) = (looks.rows.max(1), looks.columns.max(1));
+    let [high, wide] = picture.map_or([rows, columns], |(picture, _)| [picture.height, picture.width]);
+    let height = WIDTH * high.max(1) as f64 / wide.max(1) as f64;
+    let maps = Maps { rows, columns, address: picture.map(|(_, address)| address), id, height };
+    html! {
+        ol.maps {
+            @for (place, (word, weights)) in words.iter().zip(&looks.weights).enumerate() {
+                li { (maps.map(word, weights, place == 0)) span aria-hidden="true" { (word) } }
             }
         }
     }
+}
 
-    fn map(&self, word: &str, weights: &[f64], picture: Option<&str>, id: &str, first: bool) -> Markup {
-        let (rows, columns) = (self.rows.max(1), self.columns.max(1));
-        let (high, wide) = (SIDE / rows as f64, SIDE / columns as f64);
+impl Maps<'_> {
+    fn map(&self, word: &str, weights: &[f64], first: bool) -> Markup {
+        let Maps { rows, columns, address, id, height } = *self;
+        let (high, wide) = (height / rows as f64, WIDTH / columns as f64);
         let most = weights.iter().copied().fold(0.0, f64::max);
         let (peak, weight) = weights
             .iter()
@@ -46,10 +52,10 @@ impl Attention {
             fixed(100.0 * weight, 0)
         );
         html! {
-            svg.map viewBox={ "0 0 " (SIDE) " " (SIDE) } role="img" aria-label=(about) {
-                @match picture {
+            svg.map viewBox=(format!("0 0 {WIDTH} {height:.2}")) role="img" aria-label=(about) {
+                @match address {
                     Some(address) if first => {
-                        image id=(id) href=(address) width=(SIDE) height=(SIDE) preserveAspectRatio="none" {}
+                        image id=(id) href=(address) width=(WIDTH) height=(format!("{height:.2}")) preserveAspectRatio="none" {}
                     }
                     Some(_) => { use href={ "#" (id) } {} }
                     None => {}

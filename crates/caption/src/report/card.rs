@@ -4,9 +4,10 @@ use lab::report::data_uri::data_uri;
 use lab::report::number::fixed;
 use maud::{Markup, html};
 
-use super::Report;
+use super::attention::maps;
 use super::described::{Item, Spoken};
 use super::words::{in_line, said};
+use super::{Picture, Report};
 
 /// The captions of one picture by one run, or by two.
 pub(super) fn card(
@@ -16,12 +17,14 @@ pub(super) fn card(
     place: &str,
 ) -> Markup {
     let Some((_, item)) = items.first() else { return Markup::default() };
-    let address = report.pictures.get(&picture).map(|picture| data_uri(picture.kind, &picture.bytes));
+    let shown = report.pictures.get(&picture);
+    let address = shown.map(|picture| data_uri(picture.kind, &picture.bytes));
+    let shown = shown.zip(address.as_deref());
     let truth = item.references.first().map_or("", String::as_str);
     html! {
         article.card {
-            @if let Some(address) = &address {
-                img.pixels[is_small(report, picture)] src=(address) alt={ (item.name) ". Reference: " (truth) } {}
+            @if let Some((file, address)) = shown {
+                img.pixels[is_small(file)] src=(address) alt={ (item.name) ". Reference: " (truth) } {}
             }
             div.told {
                 p.name { bdi { (item.name) } }
@@ -38,7 +41,7 @@ pub(super) fn card(
                 }
                 @for (run, item) in items { (others(run.as_deref(), item)) }
                 @for (number, (run, item)) in items.iter().enumerate() { @if let Some(best) = item.captions.first() {
-                    (looked(run.as_deref(), best, address.as_deref(), &format!("{place}-{picture}-{number}")))
+                    (looked(run.as_deref(), best, shown, &format!("{place}-{picture}-{number}")))
                 } }
             }
         }
@@ -60,16 +63,16 @@ fn others(run: Option<&str>, item: &Item) -> Markup {
 }
 
 /// Whether a picture has few pixels, which are then shown as such: photographs are files of another type.
-fn is_small(report: &Report, picture: usize) -> bool {
-    report.pictures.get(&picture).is_some_and(|picture| picture.kind == "image/png")
+fn is_small(picture: &Picture) -> bool {
+    picture.kind == "image/png"
 }
 
-fn looked(run: Option<&str>, spoken: &Spoken, address: Option<&str>, id: &str) -> Markup {
-    let Some(attention) = &spoken.attention else { return Markup::default() };
+fn looked(run: Option<&str>, spoken: &Spoken, picture: Option<(&Picture, &str)>, id: &str) -> Markup {
+    let Some(looks) = &spoken.attention else { return Markup::default() };
     let words: Vec<&str> =
         spoken.words.iter().map(|(word, _)| word.as_str()).chain(spoken.end.map(|_| "■")).collect();
     html! { details {
         summary { "Where " @if let Some(run) = run { bdi { (run) } } @else { "it" } " looked" }
-        (attention.maps(&words, address, &format!("seen-{id}")))
+        (maps(looks, &words, picture, &format!("seen-{id}")))
     } }
 }

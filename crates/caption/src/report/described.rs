@@ -3,13 +3,12 @@
 use nn::{Cell, Params};
 use tape::Engine;
 
-use super::attention::Attention;
 use crate::data::{Split, Vocabulary};
 use crate::diagnosis::{Finding, Observed};
 use crate::error::Error;
 use crate::evaluate::{best, decode_pictures, losses, losses_of_exchanged};
 use crate::metrics::{ItemScores, Scores};
-use crate::model::{Caption, Captioner, Decoding};
+use crate::model::{Caption, Captioner, Decoding, Looks};
 
 /// Captions whose loss is computed at once.
 const AT_ONCE: usize = 200;
@@ -55,32 +54,29 @@ pub struct Item {
 /// A caption, word by word.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spoken {
-    /// The words, each with its probability after those before it.
+    /// The whole, with spaces between words.
+    pub text: String,
+    /// The words, or the pieces that the model makes them of, each with its probability after those before it.
     pub words: Vec<(String, f64)>,
     /// The probability of the end; none where the caption was cut off.
     pub end: Option<f64>,
     /// The logarithm of the probability of all.
     pub log_probability: f64,
-    /// Where the model looked for each word and the end, where it says so.
-    pub attention: Option<Attention>,
+    /// Where the model looked for each word and the end, where that was asked; see [`Described::look`].
+    pub attention: Option<Looks>,
 }
 
 impl Spoken {
-    /// A caption in words. Models do not hand out yet where they looked: `attention` is for the caller to fill in.
+    /// A caption in words.
     pub fn new(caption: &Caption, vocabulary: &Vocabulary) -> Spoken {
         let word = |(id, p): (&i32, &f64)| (vocabulary.word(*id).to_string(), *p);
         Spoken {
+            text: vocabulary.decode(&caption.words).join(" "),
             words: caption.words.iter().zip(&caption.probabilities).map(word).collect(),
             end: caption.ended.then(|| caption.probabilities.last().copied()).flatten(),
             log_probability: caption.log_probability,
             attention: None,
         }
-    }
-
-    /// The words in a line.
-    pub fn text(&self) -> String {
-        let words: Vec<&str> = self.words.iter().map(|(word, _)| word.as_str()).collect();
-        words.join(" ")
     }
 }
 
@@ -132,6 +128,45 @@ impl Described {
             findings: observed.diagnose(),
             items: all.into_iter().map(item).collect(),
         })
+    }
+
+    /// Asks the model where it looked as it said the best captions of some pictures of the split. A model without attention,
+    /// or one that sees a picture as one place, has nothing to tell.
+    ///
+    /// # Errors
+    /// If the network cannot be evaluated.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn look<C: Cell>(
+        &mut self,
+        engine: &mut Engine,
+        params: &Params,
+        model: &Captioner<C>,
+        vocabulary: &Vocabulary,
+        split: &Split,
+        pictures: &[usize],
+    ) -> Result<(), Error> {
+        if model.vision.grid().iter().product::<usize>() < 2 {
+            return Ok(());
+        }
+        // What a word looked at depends on the words before it, of which a caption that was cut off has one less: there is no
+        // look for an end that was not said.
+        let before = |picture: usize| -> Option<Vec<i32>> {
+            let Spoken { words, end, .. } = self.items[picture].captions.first()?;
+            let count = (words.len() + usize::from(end.is_some())).checked_sub(1)?;
+            Some(words[..count].iter().map(|(word, _)| vocabulary.id(word)).collect())
+        };
+        let (pictures, before): (Vec<usize>, Vec<Vec<i32>>) =
+            pictures.iter().filter_map(|picture| Some((*picture, before(*picture)?))).unzip();
+        let mut seen = Vec::new();
+        split.pictures.see(pictures.iter().copied(), &mut seen);
+        let captions: Vec<&[i32]> = before.iter().map(Vec::as_slice).collect();
+        let looks = model.looks(engine, params, &seen, &captions)?;
+        for (picture, looks) in pictures.into_iter().zip(looks.into_iter().flatten()) {
+            self.items[picture].captions[0].attention = Some(looks);
+        }
+        Ok(())
     }
 
     /// The numbers of the pictures, those with the highest CIDEr-D first; of equal ones the first.

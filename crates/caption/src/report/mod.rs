@@ -6,9 +6,10 @@
 //! 1. [`run`](mod@run): a run as its folder has it, and the numbers that it recorded.
 //! 2. [`described`]: what its model says of a split, with every word's probability.
 //! 3. `summary`, `curves`, `differences`, `gallery`, `settings`: the sections of the page.
-//! 4. `card` is one picture of the gallery, `picture` its file, `words` a caption with its probabilities, [`attention`] where it looked.
+//! 4. `card` is one picture of the gallery, `picture` its file, `words` a caption with its probabilities, `attention`
+//!    where the model looked.
 
-pub mod attention;
+mod attention;
 mod card;
 mod curves;
 pub mod described;
@@ -53,6 +54,11 @@ impl Report {
     /// The numbers of the pictures that the page has places for.
     pub fn wanted(&self) -> Vec<usize> {
         gallery::wanted(self)
+    }
+
+    /// The numbers of the pictures of which the page shows captions by the first run, or by the other.
+    pub fn wanted_of(&self, run: usize) -> Vec<usize> {
+        if run == 0 || self.both().is_some() { self.wanted() } else { Vec::new() }
     }
 
     /// The page.

@@ -13,6 +13,10 @@ use crate::data::DataError;
 pub struct Picture {
     /// Its type, such as `image/png`.
     pub kind: &'static str,
+    /// Its rows.
+    pub height: usize,
+    /// Its columns.
+    pub width: usize,
     /// The file.
     pub bytes: Vec<u8>,
 }
@@ -55,5 +59,5 @@ fn encoded(
     let mut bytes = Cursor::new(Vec::new());
     encode(pixels, side(width)?, side(height)?, &mut bytes)
         .map_err(|error| refused(format!("cannot be written as {kind}: {error}")))?;
-    Ok(Picture { kind, bytes: bytes.into_inner() })
+    Ok(Picture { kind, height, width, bytes: bytes.into_inner() })
 }

@@ -22,7 +22,7 @@ pub(super) fn said(spoken: &Spoken) -> Markup {
 
 /// The words with their probabilities in one line.
 pub(super) fn in_line(spoken: &Spoken) -> Markup {
-    html! { bdi { (spoken.text()) } small { " log p " (fixed(spoken.log_probability, 2)) } }
+    html! { bdi { (spoken.text) } small { " log p " (fixed(spoken.log_probability, 2)) } }
 }
 
 fn with_probability(word: Markup, p: f64) -> Markup {

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::data::Vocabulary;
@@ -16,13 +17,14 @@ use crate::model::Caption;
 /// A caption in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Said {
-    /// The words with spaces between them.
+    /// The whole, with spaces between words.
     pub text: String,
-    /// The words.
+    /// The words, or the pieces that the model makes them of.
     pub words: Vec<String>,
     /// How probable the model held each word to be, after those before it.
     pub probabilities: Vec<f64>,
-    // What a model with attention looked at stands here: a row of weights for each word.
+    /// Where the model looked, if it attends to places of the picture; while words come, of the best caption only.
+    pub attention: Option<Attention>,
     /// How probable the model held the end to be, where the caption ended.
     pub end_probability: Option<f64>,
     /// The logarithm of the product of all these.
@@ -31,14 +33,38 @@ pub struct Said {
     pub ended: bool,
 }
 
+/// Where the words of a caption looked: weights over a grid that lies over all that the network sees of a picture, which is
+/// its largest centred part with the proportions of the network's input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attention {
+    /// Rows of the grid.
+    pub rows: usize,
+    /// Columns of the grid.
+    pub columns: usize,
+    /// For each word, and for the end where the caption ended, the weights row by row; they add up to one.
+    #[serde(serialize_with = "lists")]
+    pub weights: Vec<Arc<[f32]>>,
+}
+
+/// Shared lists as lists of their own, without which an answer that nobody reads yet would hold them many times.
+fn lists<S: Serializer>(lists: &[Arc<[f32]>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lists.iter().map(|list| &**list))
+}
+
 impl Said {
-    /// A caption in the words of a vocabulary.
-    pub fn new(caption: &Caption, vocabulary: &Vocabulary) -> Said {
+    /// A caption in the words of a vocabulary, with where its words looked on a grid of rows and columns.
+    pub fn new(caption: &Caption, vocabulary: &Vocabulary, grid: Option<[usize; 2]>) -> Said {
+        let attention = grid.filter(|_| !caption.looked.is_empty()).map(|[rows, columns]| Attention {
+            rows,
+            columns,
+            weights: caption.looked.clone(),
+        });
         let words: Vec<String> = caption.words.iter().map(|id| vocabulary.word(*id).to_string()).collect();
         let (of_words, of_end) = caption.probabilities.split_at(words.len());
         Said {
-            text: words.join(" "),
+            text: vocabulary.decode(&caption.words).join(" "),
             words,
+            attention,
             probabilities: of_words.to_vec(),
             end_probability: of_end.first().copied(),
             log_probability: caption.log_probability,
@@ -99,7 +125,7 @@ pub enum Event {
         /// The settings in words.
         decoding: String,
     },
-    /// Its captions have grown by a word, the best first.
+    /// Its captions have grown by a word, the best first, and that with where it looked.
     Step {
         /// The captions so far.
         captions: Vec<Said>,

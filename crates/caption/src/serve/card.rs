@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Bounds;
-use super::query::{LONGEST, WIDEST};
+use super::query::{WIDEST, longest};
+use crate::data::encoder::Origin;
 use crate::model::{Architecture, Input, ModelSettings};
 use crate::training::Model;
 
@@ -14,6 +15,9 @@ pub struct Card {
     pub about: String,
     /// What it sees.
     pub input: Input,
+    /// Which encoder makes the features that it sees, where it sees such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The name of its recurrent cell.
     pub cell: String,
     /// Width of a word's vector.
@@ -26,7 +30,7 @@ pub struct Card {
     pub picture_at_every_step: bool,
     /// How many numbers it has learned.
     pub weights: usize,
-    /// The longest caption that can be asked for here.
+    /// The longest caption that can be asked for here: a transformer says no more words than it has positions.
     pub longest: usize,
     /// The widest beam that can be asked for here.
     pub widest_beam: usize,
@@ -38,10 +42,12 @@ impl Card {
     /// The card of a model that is served within some bounds.
     pub fn of(model: &Model, bounds: &Bounds) -> Card {
         let settings = model.settings.clone();
+        let longest = longest(&settings);
         let weights = model.params.weight_count();
         let about = format!(
-            "It sees {} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
+            "It sees {}{} and speaks by {} of width {}; {weights} weights, a vocabulary of {} words.",
             settings.input,
+            settings.origin.as_ref().map_or(String::new(), |origin| format!(", made by {origin},")),
             speaker(&settings),
             settings.hidden,
             settings.vocabulary
@@ -49,13 +55,14 @@ impl Card {
         Card {
             about,
             input: settings.input,
+            origin: settings.origin,
             cell: settings.cell,
             embedding: settings.embedding,
             hidden: settings.hidden,
             vocabulary: settings.vocabulary,
             picture_at_every_step: settings.picture_at_every_step,
             weights,
-            longest: LONGEST,
+            longest,
             widest_beam: WIDEST,
             most_bytes: bounds.body,
         }

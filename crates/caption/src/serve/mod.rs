@@ -42,6 +42,7 @@ use tokio::time::{sleep, timeout};
 
 use self::routes::Shared;
 use self::workers::Workers;
+use crate::data::encoder::Sight;
 use crate::error::Error;
 use crate::training::Model;
 
@@ -107,6 +108,7 @@ pub struct Server {
     address: SocketAddr,
     name: String,
     model: Model,
+    sight: Sight,
     bounds: Bounds,
 }
 
@@ -116,7 +118,21 @@ impl Server {
     /// # Errors
     /// If the model does not see pixels, a bound is 0, or the port cannot be had.
     pub fn bind(model: Model, host: &str, port: u16, bounds: Bounds) -> Result<Server, Error> {
-        workers::check_sight(&model)?;
+        let sight = workers::sight_of(&model)?;
+        Server::bind_seeing(model, sight, host, port, bounds)
+    }
+
+    /// The same for a model that sees something else than pixels, such as the features of an encoder.
+    ///
+    /// # Errors
+    /// If a bound is 0, or the port cannot be had.
+    pub fn bind_seeing(
+        model: Model,
+        sight: Sight,
+        host: &str,
+        port: u16,
+        bounds: Bounds,
+    ) -> Result<Server, Error> {
         let Bounds { workers, waiting, connections, body, bodies, .. } = bounds;
         if [workers, waiting, connections, body, bodies].contains(&0) {
             return Err(Error::Mismatch(format!("{bounds:?} leaves no room for a request; give 1 or more")));
@@ -128,7 +144,7 @@ impl Server {
         let listener = TcpListener::bind((host, port)).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Server { listener, address, name: host.to_string(), model, bounds })
+        Ok(Server { listener, address, name: host.to_string(), model, sight, bounds })
     }
 
     /// Where it listens.
@@ -145,7 +161,7 @@ impl Server {
         // One thread for all that waits; those that compute are the workers.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let card = card::Card::of(&self.model, &self.bounds);
-        let workers = Workers::start(self.model, self.bounds).map_err(failed)?;
+        let workers = Workers::start(self.model, self.sight, self.bounds).map_err(failed)?;
         let shared = Arc::new(Shared::new(workers, card, self.name, self.bounds));
         let listener = self.listener;
         runtime.block_on(async {

@@ -5,10 +5,10 @@
 
 use std::str::FromStr;
 
-use crate::model::{Beam, Decoding, Method, Sample};
+use crate::model::{self, Beam, Decoding, Method, ModelSettings, Sample};
 
-/// The longest caption that can be asked for, in words.
-pub const LONGEST: usize = 100;
+/// The longest caption that can be asked for of any model, in words.
+const LONGEST: usize = 100;
 /// The widest beam that can be asked for.
 pub const WIDEST: usize = 20;
 
@@ -28,6 +28,11 @@ const NAMES: [&str; 12] = [
     "seed",
 ];
 
+/// The longest caption that can be asked for of a model, in words.
+pub fn longest(model: &ModelSettings) -> usize {
+    model.most_words().map_or(LONGEST, |most| most.min(LONGEST))
+}
+
 /// What a request asks for beside its picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wish {
@@ -41,11 +46,12 @@ pub struct Wish {
 struct Query<'q>(Vec<(&'q str, &'q str)>);
 
 impl Wish {
-    /// Reads a query; what it does not say is as on the command line.
+    /// Reads a query to a model of which captions of at most `longest` words can be asked for; what it does not say is as on
+    /// the command line.
     ///
     /// # Errors
     /// What is wrong, and what would do.
-    pub fn parse(query: &str) -> Result<Wish, String> {
+    pub fn parse(query: &str, longest: usize) -> Result<Wish, String> {
         let query = Query::split(query)?;
         let width = query.value("beam")?;
         let drawn = ["temperature", "top_k", "top_p", "seed"];
@@ -71,17 +77,16 @@ impl Wish {
         };
         let decoding = Decoding {
             method,
-            longest: query.value("longest")?.unwrap_or(crate::model::LONGEST),
+            longest: query.value("longest")?.unwrap_or(model::LONGEST.min(longest)),
             no_repeat: query.value("no_repeat")?,
             say_unknown: query.value("allow_unknown")?.unwrap_or(false),
         };
         decoding.check()?;
         // Everybody waits for what one asks for, so that less can be asked for than at one's own terminal.
-        if decoding.longest > LONGEST {
-            return Err(format!(
-                "a caption of {} words is too long here; give at most {LONGEST}",
-                decoding.longest
-            ));
+        if decoding.longest > longest {
+            let why = if longest < LONGEST { "for this model, which has no more positions" } else { "here" };
+            let asked = decoding.longest;
+            return Err(format!("a caption of {asked} words is too long {why}; give at most {longest}"));
         }
         if decoding.rows() > WIDEST {
             return Err(format!("a beam of {} is too wide here; give at most {WIDEST}", decoding.rows()));
@@ -154,7 +159,7 @@ mod tests {
 
     #[track_caller]
     fn check(query: &str, expected: &str) {
-        let found = match Wish::parse(query) {
+        let found = match Wish::parse(query, LONGEST) {
             Ok(wish) => format!("{} of {}, {}", wish.decoding.describe(), wish.decoding.longest, wish.stream),
             Err(problem) => problem,
         };
@@ -176,6 +181,23 @@ mod tests {
         );
         check("top_k=2", "drawn at temperature 1, of the 2");
         check("&&beam=1&", "beam of 1");
+    }
+
+    #[test]
+    fn a_model_with_few_positions_is_asked_for_few_words() {
+        let check = |query, expected: Result<usize, &str>| match (Wish::parse(query, 12), expected) {
+            (Ok(wish), Ok(longest)) => assert_eq!(wish.decoding.longest, longest, "{query}"),
+            (Err(problem), Err(part)) => assert!(problem.contains(part), "{query}: {problem}"),
+            (found, _) => panic!("{query}: {found:?}"),
+        };
+        check("", Ok(12));
+        check("longest=12", Ok(12));
+        check("longest=3", Ok(3));
+        check(
+            "longest=13",
+            Err("13 words is too long for this model, which has no more positions; give at most 12"),
+        );
+        check("longest=0", Err("the longest caption is 0"));
     }
 
     #[test]

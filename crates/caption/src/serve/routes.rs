@@ -19,9 +19,10 @@ use super::upload::{self, Form};
 use super::workers::{Job, Workers};
 
 /// What the page consists of: path, type and text.
-const PAGE: [(&str, &str, &str); 4] = [
+const PAGE: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
+    ("/look.js", "text/javascript; charset=utf-8", include_str!("page/look.js")),
     ("/script.js", "text/javascript; charset=utf-8", include_str!("page/script.js")),
     ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
@@ -118,7 +119,7 @@ fn is_own(host: &HeaderValue, name: &str) -> bool {
 /// Describes the picture of a request.
 async fn describe(shared: &Shared, request: Request<Incoming>) -> Result<Response<Content>, Problem> {
     let bad = |words: String| Problem::new(StatusCode::BAD_REQUEST, words);
-    let wish = Wish::parse(request.uri().query().unwrap_or_default()).map_err(bad)?;
+    let wish = Wish::parse(request.uri().query().unwrap_or_default(), shared.card.longest).map_err(bad)?;
     let form = Form::of(request.headers()).map_err(bad)?;
     let body = upload::receive(request.into_body(), &shared.bounds, &shared.held).await?;
     let ((seen, sight), (events, mut told)) = (oneshot::channel(), unbounded_channel());

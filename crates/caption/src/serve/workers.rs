@@ -22,8 +22,8 @@ use super::Bounds;
 use super::answer::{Described, Event, Problem, Said};
 use super::query::Wish;
 use super::upload::{Form, Received};
-use crate::data::picture::picture_of_bytes;
-use crate::data::{Pictures, Vocabulary};
+use crate::data::Vocabulary;
+use crate::data::encoder::Sight;
 use crate::error::Error;
 use crate::model::{Caption, Captioner, Input};
 use crate::training::Model;
@@ -50,11 +50,11 @@ pub struct Workers {
 
 impl Workers {
     /// Starts the threads.
-    pub fn start(model: Model, bounds: Bounds) -> io::Result<Workers> {
+    pub fn start(model: Model, sight: Sight, bounds: Bounds) -> io::Result<Workers> {
         let (queue, jobs) = sync_channel(bounds.waiting);
         let jobs = Arc::new(Mutex::new(jobs));
-        let Model { settings, vocabulary, params, captioner, .. } = model;
-        let speaker = Arc::new(Speaker { input: settings.input, vocabulary, captioner });
+        let Model { vocabulary, params, captioner, .. } = model;
+        let speaker = Arc::new(Speaker { sight, vocabulary, captioner });
         let start = |number: usize| {
             let (jobs, speaker) = (Arc::clone(&jobs), Arc::clone(&speaker));
             // A clone has the same tensors; only what it records of programs is its own.
@@ -85,20 +85,20 @@ impl Drop for Workers {
 
 /// What all workers share.
 struct Speaker {
-    input: Input,
+    sight: Sight,
     vocabulary: Vocabulary,
     captioner: Captioner<AnyCell>,
 }
 
-/// Refuses a model that does not see pixels.
-pub fn check_sight(model: &Model) -> Result<(), Error> {
-    if matches!(model.settings.input, Input::Pixels { .. }) {
-        return Ok(());
+/// How a model that sees pixels sees a picture; others are refused.
+pub fn sight_of(model: &Model) -> Result<Sight, Error> {
+    if let Input::Pixels { height, width } = model.settings.input {
+        return Ok(Sight::of_pixels(height, width));
     }
     Err(Error::Mismatch(format!(
         "the model sees {}, which cannot be computed from a picture here; serve one that was trained on pixels (`caption \
          train --out RUN` without --data trains on rendered scenes), or describe rows of features by `caption describe \
-         RUN --data DIR --row N`",
+         RUN --data DIR --row N`; features of `caption encode` can be computed by `--encoder FILE`",
         model.settings.input
     )))
 }
@@ -135,18 +135,22 @@ impl Speaker {
         let _ = seen.send(Ok(()));
         // Who does not listen any more needs no answer, so nothing comes of a failure to send.
         let _ = events.send(Event::Begin { decoding: decoding.describe() });
-        let said = |captions: &[Caption]| -> Vec<Said> {
-            captions.iter().map(|caption| Said::new(caption, &self.vocabulary)).collect()
+        let grid = self.captioner.vision.grid();
+        // The first so many captions with where they looked.
+        let said = |captions: &[Caption], looking: usize| -> Vec<Said> {
+            let grid = |place: usize| (place < looking).then_some(grid);
+            let say = |(place, caption)| Said::new(caption, &self.vocabulary, grid(place));
+            captions.iter().enumerate().map(say).collect()
         };
         let decoded = self.captioner.decode_one(engine, params, 0, &picture, &decoding, |captions| {
             if stream {
-                let _ = events.send(Event::Step { captions: said(captions) });
+                let _ = events.send(Event::Step { captions: said(captions, 1) });
             }
             if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let _ = events.send(match decoded {
             Ok(captions) => Event::Done(Described {
-                captions: said(&captions),
+                captions: said(&captions, captions.len()),
                 decoding: decoding.describe(),
                 milliseconds: 1e3 * begin.elapsed().as_secs_f64(),
             }),
@@ -167,14 +171,6 @@ impl Speaker {
             }
         }
         let unseen = |words: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words);
-        let Input::Pixels { height, width } = self.input else {
-            return Err(unseen(format!("the model sees {}", self.input)));
-        };
-        let [rows, columns] = [height, width].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-        let data =
-            picture_of_bytes(bytes, "the picture", rows, columns).map_err(|why| unseen(why.to_string()))?;
-        let mut picture = Vec::new();
-        Pictures::Pixels { height, width, data }.see(std::iter::once(0), &mut picture);
-        Ok(picture)
+        self.sight.see(bytes, "the picture").map_err(|why| unseen(why.to_string()))
     }
 }

@@ -68,8 +68,17 @@ pub struct StepLosses {
     pub per_token: f64,
     /// The norm of all gradients together.
     pub gradient_norm: f64,
-    /// In fine-tuning on rewards the mean of what captions got that were drawn, and of what greedy ones did.
-    pub rewards: Option<[f64; 2]>,
+    /// What captions got, in fine-tuning on rewards.
+    pub rewards: Option<Rewards>,
+}
+
+/// The mean rewards of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rewards {
+    /// Of captions that were sampled.
+    pub sampled: f64,
+    /// Of greedy ones, where samples are held against them.
+    pub greedy: Option<f64>,
 }
 
 impl Training {

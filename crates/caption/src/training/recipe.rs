@@ -44,6 +44,11 @@ pub struct Recipe {
     /// The probability at the last step that a word fed in is the model's own; it rises from 0 along a line.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scheduled_sampling: f64,
+    /// Captions sampled for each picture in fine-tuning on rewards; see [`Training::take_reward_step`].
+    ///
+    /// [`Training::take_reward_step`]: super::Training::take_reward_step
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub samples: usize,
     /// What the best model is the best by.
     #[serde(default, skip_serializing_if = "is_default")]
     pub metric: Metric,
@@ -88,12 +93,12 @@ pub enum Draw {
     WithReplacement,
 }
 
-fn one() -> u64 {
-    1
+fn one<T: From<u8>>() -> T {
+    T::from(1)
 }
 
-fn is_one(every: &u64) -> bool {
-    *every == 1
+fn is_one<T: From<u8> + PartialEq>(number: &T) -> bool {
+    *number == T::from(1)
 }
 
 impl Default for Recipe {
@@ -112,6 +117,7 @@ impl Default for Recipe {
             label_smoothing: 0.0,
             bias_from_frequencies: false,
             scheduled_sampling: 0.0,
+            samples: 1,
             metric: Metric::default(),
             patience: None,
         }
@@ -158,6 +164,7 @@ impl Recipe {
         let sampling = self.scheduled_sampling;
         let fits = (0.0..=1.0).contains(&sampling);
         within("the probability of scheduled sampling", fits, &sampling, "0 to 1")?;
+        within("the number of samples", self.samples > 0, &0, "1 or more")?;
         within("the patience of the training", self.patience != Some(0), &0, "1 or more, or none")?;
         self.optimizer.check().map_err(Error::Mismatch)
     }

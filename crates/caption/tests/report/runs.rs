@@ -1,8 +1,9 @@
 //! Runs that were made up: curves and captions of the right kind, with pictures, beams and attention.
 
+use caption::data::{Pictures, Split};
 use caption::diagnosis::{Finding, Symptom};
 use caption::metrics::{ItemScores, Scores};
-use caption::report::attention::Attention;
+use caption::model::Looks;
 use caption::report::described::{Item, Spoken};
 use caption::report::{Described, Picture, Report, Run};
 use serde_json::json;
@@ -31,10 +32,11 @@ pub fn described(pictures: usize, shift: usize) -> Described {
                 said[picture].iter().map(|word| (word.clone(), 0.9 / (1.0 + beam as f64))).collect();
             let weights: Vec<Vec<f64>> = (0..=words.len()).map(|step| focus(step, 12)).collect();
             Spoken {
+                text: said[picture].join(" "),
                 words,
                 end: (beam < 2).then_some(0.5),
                 log_probability: -1.5 - beam as f64,
-                attention: (beam == 0).then_some(Attention { rows: 3, columns: 4, weights }),
+                attention: (beam == 0).then_some(Looks { rows: 3, columns: 4, weights }),
             }
         };
         Item {
@@ -105,4 +107,15 @@ pub fn report(runs: Vec<Run>) -> Report {
 /// Something to be diagnosed.
 pub fn finding() -> Finding {
     Finding { symptom: Symptom::PicturesIgnored, observed: "the loss is <the same> & \"so\"".into() }
+}
+
+/// The page of one run with the pictures of a split.
+pub fn page_of(described: Described, split: &Split) -> String {
+    let mut report = Report::new(vec![run("attentive", "gru", Some(described))]);
+    let Pictures::Pixels { height, width, data } = &split.pictures else { panic!("features are not shown") };
+    for picture in report.wanted() {
+        let pixels = &data[picture * height * width * 3..][..height * width * 3];
+        report.pictures.insert(picture, Picture::png(pixels, *height, *width).unwrap());
+    }
+    report.page().html()
 }

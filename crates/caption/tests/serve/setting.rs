@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use caption::data::scenes::Scenes;
 use caption::data::{Pictures, Source};
-use caption::model::{Input, ModelSettings};
+use caption::model::Architecture;
 use caption::serve::{Bounds, Server};
-use caption::training::{Draw, Model, Recipe, Schedule, Training};
+use caption::training::Model;
 use tokio::sync::oneshot;
+
+use super::trained::trained;
 
 /// A client that gets no answer says so after this time rather than never.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,32 +28,8 @@ pub fn model() -> Model {
 pub fn saved() -> PathBuf {
     static SAVED: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = SAVED.get_or_init(|| {
-        let data = Scenes::small().load().unwrap();
-        let settings = ModelSettings {
-            input: Input::of(&data.train),
-            cell: "gru".into(),
-            embedding: 16,
-            hidden: 32,
-            vocabulary: data.vocabulary.len(),
-            picture_at_every_step: true,
-            ..ModelSettings::default()
-        };
-        let recipe = Recipe {
-            steps: 60,
-            batch: 32,
-            learning_rate: 5e-3,
-            schedule: Schedule::Cosine,
-            clip: Some(5.0),
-            seed: 1,
-            draw: Draw::Epochs,
-            ..Recipe::default()
-        };
-        let captions = data.train.captions.len();
-        let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
-        while training.step < recipe.steps {
-            training.take_step(&data.train).unwrap();
-        }
         let folder = tempfile::tempdir().unwrap();
+        let training = trained(Architecture::Recurrent, 60);
         let (tensors, state) = training.saved();
         lab::checkpoint::save(&folder.path().join("model.json"), &tensors, &state).unwrap();
         folder
@@ -86,7 +64,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(bounds: Bounds) -> Running {
-        let server = Server::bind(model(), "127.0.0.1", 0, bounds).unwrap();
+        Running::with(model(), bounds)
+    }
+
+    /// A server of another model.
+    pub fn with(model: Model, bounds: Bounds) -> Running {
+        let server = Server::bind(model, "127.0.0.1", 0, bounds).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let wait = async {

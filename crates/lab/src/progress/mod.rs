@@ -3,14 +3,14 @@
 //! On a terminal a bar is redrawn in place on standard error, with one line on how it stands, one on how it got there, and
 //! lines that are pinned below. Elsewhere a plain line goes to standard output at the start, at each twentieth of the way
 //! and at least once a minute, with no carriage return and no escape code in it. What the lines say is the caller's;
-//! [`digits`] and [`duration`] write its numbers, and a [`Trend`] what went before.
+//! [`digits`] and [`duration`] write its numbers, a [`Trend`] what went before, and [`wrapped`] breaks what is long.
 
 mod bar;
 mod text;
 mod timing;
 mod trend;
 
-pub use text::{digits, duration, percent};
+pub use text::{columns, digits, duration, percent, wrapped};
 pub use timing::Speed;
 pub use trend::Trend;
 

@@ -2,6 +2,44 @@
 
 use std::time::Duration;
 
+use console::{Term, measure_text_width};
+
+/// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
+const WIDEST: usize = 100;
+
+/// How far in the rest of a line begins that did not fit.
+const INDENT: usize = 2;
+
+/// How many columns a line of text may have: those of the terminal that standard output is, and at most 100.
+pub fn columns() -> usize {
+    Term::stdout().size_checked().map_or(WIDEST, |(_, columns)| usize::from(columns).min(WIDEST))
+}
+
+/// A text whose lines are broken between words so that none has more columns than this. What a line goes on with begins two
+/// columns further in than the line. A word that is longer than a line has one of its own.
+pub fn wrapped(text: &str, columns: usize) -> String {
+    let lines = text.lines().map(|line| {
+        let begin = &line[..line.len() - line.trim_start().len()];
+        let (mut broken, mut width) = (begin.to_string(), begin.len());
+        let mut first = true;
+        for word in line.split_whitespace() {
+            let more = measure_text_width(word);
+            if !first && width + 1 + more > columns {
+                broken += &format!("\n{begin}{:INDENT$}", "");
+                width = begin.len() + INDENT;
+            } else if !first {
+                broken.push(' ');
+                width += 1;
+            }
+            broken += word;
+            width += more;
+            first = false;
+        }
+        broken
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Whole percents, rounded down, so that 100 means done.
 pub fn percent((done, all): (u64, u64)) -> u64 {
     let percent = if all == 0 { 100 } else { u128::from(done) * 100 / u128::from(all) };
@@ -48,6 +86,23 @@ mod tests {
         check(-987.654, "-987.7");
         check(98765.4, "98765");
         check(1.5e12, "1.500e12");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let check = |text: &str, columns, expected: &str| assert_eq!(wrapped(text, columns), expected);
+        check("", 9, "");
+        check("one two", 7, "one two");
+        check("one two", 6, "one\n  two");
+        check("one two three four", 9, "one two\n  three\n  four");
+        check(
+            "name: what was seen\n  cause: this and that",
+            15,
+            "name: what was\n  seen\n  cause: this\n    and that",
+        );
+        check("a donaudampfschifffahrt b", 8, "a\n  donaudampfschifffahrt\n  b");
+        // A letter of two columns.
+        check("犬 犬 犬", 5, "犬 犬\n  犬");
     }
 
     #[test]

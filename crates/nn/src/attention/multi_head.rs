@@ -105,12 +105,13 @@ impl MultiHeadAttention {
         self.whole(x, self.keys_and_values(memory.values), for_heads(memory.mask))
     }
 
-    /// One row for each sequence, (n, D), over keys and values (n, h, L, d) with a mask (n, L): outputs (n, D).
+    /// One row for each sequence, (n, D), over keys and values (n, h, L, d) with a mask (n, L): outputs (n, D), and the
+    /// weights (n, h, 1, L).
     #[track_caller]
-    pub(crate) fn step<'t>(&self, x: Var<'t>, kept: [Var<'t>; 2], mask: Var<'t>) -> Var<'t> {
+    pub(crate) fn step<'t>(&self, x: Var<'t>, kept: [Var<'t>; 2], mask: Var<'t>) -> (Var<'t>, Var<'t>) {
         let queries = self.split(with_axis(self.q.apply(x), 1));
-        let (mixed, _) = self.mix(queries, kept, for_heads(mask));
-        self.out.apply(mixed.reshape(x.shape()))
+        let (mixed, weights) = self.mix(queries, kept, for_heads(mask));
+        (self.out.apply(mixed.reshape(x.shape())), weights)
     }
 
     /// Keys and values (n, h, L, d) with those of one more row (n, D) at a place (n, L), a one among zeros.

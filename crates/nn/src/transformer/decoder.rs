@@ -156,6 +156,29 @@ impl TransformerDecoder {
         }
     }
 
+    /// A step of the [`Cell`] that also gives the weights (n, h, 1, L) with which each layer looked at the memory.
+    #[track_caller]
+    pub fn look_once<'t>(
+        &self,
+        state: DecoderState<'t>,
+        x: Var<'t>,
+    ) -> (DecoderState<'t>, Var<'t>, Vec<Var<'t>>) {
+        let before = state.seen;
+        let (rows, positions) = (before.dim(0), before.dim(1).at(0));
+        // The places so far and the next one: a one moves in from the left.
+        let one = x.tape().number(1.0).expand([rows, 1.into()]);
+        let seen = concat(&[one, before.slice(1, 0..positions - 1)], 1);
+        let place = seen - before;
+        let mut value = self.dropout.apply(self.positions.apply_at(x, place));
+        let layers = self.layers.iter().zip(&state.layers).map(|(layer, kept)| {
+            let (kept, next, weights) = layer.step(*kept, value, [place, seen], state.memory);
+            value = next;
+            (kept, weights)
+        });
+        let (layers, weights) = layers.unzip();
+        (DecoderState { memory: state.memory, seen, layers }, self.finish(value), weights)
+    }
+
     #[track_caller]
     fn finish<'t>(&self, rows: Var<'t>) -> Var<'t> {
         match &self.norm {
@@ -177,19 +200,7 @@ impl Cell for TransformerDecoder {
     }
 
     fn step<'t>(&self, state: DecoderState<'t>, x: Var<'t>) -> (DecoderState<'t>, Var<'t>) {
-        let before = state.seen;
-        let (rows, positions) = (before.dim(0), before.dim(1).at(0));
-        // The places so far and the next one: a one moves in from the left.
-        let one = x.tape().number(1.0).expand([rows, 1.into()]);
-        let seen = concat(&[one, before.slice(1, 0..positions - 1)], 1);
-        let place = seen - before;
-        let mut value = self.dropout.apply(self.positions.apply_at(x, place));
-        let layers = self.layers.iter().zip(&state.layers).map(|(layer, kept)| {
-            let (kept, next) = layer.step(*kept, value, [place, seen], state.memory);
-            value = next;
-            kept
-        });
-        let layers = layers.collect();
-        (DecoderState { memory: state.memory, seen, layers }, self.finish(value))
+        let (state, output, _) = self.look_once(state, x);
+        (state, output)
     }
 }

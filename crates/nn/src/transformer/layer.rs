@@ -128,7 +128,8 @@ impl TransformerDecoderLayer {
         LayerState { own: [own, own], cross }
     }
 
-    /// One step (n, D) at a place (n, T), a one among zeros, which sees the places (n, T) up to it.
+    /// One step (n, D) at a place (n, T), a one among zeros, which sees the places (n, T) up to it; and the weights
+    /// (n, h, 1, L) with which it looked at the memory.
     #[track_caller]
     pub(crate) fn step<'t>(
         &self,
@@ -136,14 +137,15 @@ impl TransformerDecoderLayer {
         x: Var<'t>,
         [place, seen]: [Var<'t>; 2],
         memory: Memory<'t>,
-    ) -> (LayerState<'t>, Var<'t>) {
+    ) -> (LayerState<'t>, Var<'t>, Var<'t>) {
         let [own, cross, feed_forward] = &self.around;
         let input = own.input(x);
         let kept = self.own.remember(input, state.own, place);
-        let x = own.output(x, self.own.step(input, kept, seen));
-        let x = cross.output(x, self.cross.step(cross.input(x), state.cross, memory.mask));
+        let x = own.output(x, self.own.step(input, kept, seen).0);
+        let (looked, weights) = self.cross.step(cross.input(x), state.cross, memory.mask);
+        let x = cross.output(x, looked);
         let x = feed_forward.output(x, self.feed_forward.apply(feed_forward.input(x)));
-        (LayerState { own: kept, ..state }, x)
+        (LayerState { own: kept, ..state }, x, weights)
     }
 }
 

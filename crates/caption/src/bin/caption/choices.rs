@@ -159,6 +159,13 @@ impl ModelChoice {
             "attention-width",
             "attention",
         )?;
+        let input = Input::of(&data.train);
+        if let (Kind::Attention, Input::Features { .. }) = (self.model, input) {
+            return Err(Error::Mismatch(format!(
+                "the data holds {input}, one place for each picture, so that attention has nothing to choose from; give a grid, \
+                 (pictures, rows, columns, channels) in --features, or take --model rnn --picture-at-every-step, which sees the same"
+            )));
+        }
         let architecture = match self.model {
             Kind::Rnn => Architecture::Recurrent,
             Kind::Attention => Architecture::Attention { width: self.attention_width.unwrap_or(self.hidden) },
@@ -170,7 +177,8 @@ impl ModelChoice {
             },
         };
         Ok(ModelSettings {
-            input: Input::of(&data.train),
+            input,
+            origin: data.origin.clone(),
             cell: self.cell.clone().unwrap_or_else(|| "rnn".into()),
             embedding: self.embedding,
             hidden: self.hidden,

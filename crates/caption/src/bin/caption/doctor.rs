@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use caption::data::DataError;
 use caption::data::doctor::{examine, free_memory};
-use caption::data::fault::summary;
+use caption::data::fault::{printable, summary};
 use clap::Args;
 
 use crate::Outcome;
 use crate::runs::{Bar, DataChoice};
+
+/// Notes that are printed.
+const NOTED: usize = 5;
 
 /// Name every fault of pictures and captions at once, with what mends it.
 #[derive(Args)]
@@ -38,6 +41,12 @@ impl Doctor {
             );
         }
         print!("{}", summary(&found.faults, &path));
+        for note in found.notes.iter().take(NOTED) {
+            println!("note: {}", printable(note));
+        }
+        if found.notes.len() > NOTED {
+            println!("note: {} more pictures are there under several names", found.notes.len() - NOTED);
+        }
         match found.faults.len() {
             0 => println!("no fault was found"),
             1 => println!("1 fault"),

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use caption::diagnosis::Observed;
 use caption::evaluate::{best, decode_pictures, losses, losses_of_exchanged, score_scenes};
 use caption::metrics::Scores;
+use caption::scoring;
 use caption::training::check_words;
 use clap::Args;
+use lab::progress::{columns, wrapped};
 
 use crate::Outcome;
 use crate::decoding::DecodingChoice;
@@ -27,6 +29,12 @@ pub struct Evaluate {
     /// The part of the data.
     #[arg(long, value_enum, default_value_t = Part::Val)]
     split: Part,
+    /// Write the captions to a JSON file {"id": "caption", ...}, as `caption score --tokenized --hypotheses` takes them.
+    #[arg(long, value_name = "FILE")]
+    captions: Option<PathBuf>,
+    /// Write the references to a JSON file {"id": ["caption", ...], ...}, as `caption score --references` takes them.
+    #[arg(long, value_name = "FILE")]
+    references: Option<PathBuf>,
     #[command(flatten)]
     decoding: DecodingChoice,
 }
@@ -38,7 +46,7 @@ impl Evaluate {
         let mut model = load_model(&self.run)?;
         let loaded = self.data.load()?;
         let (split, scenes) = loaded.part(self.split)?;
-        check_input(&model, split)?;
+        check_input(&model, &loaded.data, split)?;
         check_words(&model.vocabulary, &loaded.data.vocabulary)?;
         let vocabulary = &model.vocabulary;
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
@@ -48,10 +56,12 @@ impl Evaluate {
         let decoded = decode_pictures(engine, params, captioner, split, &pictures, &decoding)?;
         let captions: Vec<_> = best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect();
 
+        // A transformer has no more positions, whatever is asked for.
+        let longest = model.settings.most_words().unwrap_or(usize::MAX).min(decoding.longest);
         println!(
             "{} pictures; captions of at most {} words: {}",
             captions.len(),
-            decoding.longest,
+            longest,
             decoding.describe()
         );
         println!("loss per caption  {per_caption:8.4}   summed over words, averaged over captions");
@@ -75,7 +85,16 @@ impl Evaluate {
             loss_of_exchanged: exchanged.map(|(_, per_token)| per_token),
             ..Observed::of(&captions, &split.references, best(&decoded))
         };
-        observed.diagnose().iter().for_each(|finding| println!("DIAGNOSIS {finding}"));
+        for finding in observed.diagnose() {
+            println!("{}", wrapped(&format!("DIAGNOSIS {finding}"), columns()));
+        }
+        let ids = scoring::ids(&split.names);
+        if let Some(path) = &self.captions {
+            scoring::write_hypotheses(path, &ids, &captions)?;
+        }
+        if let Some(path) = &self.references {
+            scoring::write_references(path, &ids, &split.references)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,6 +7,7 @@ mod choices;
 mod decoding;
 mod describe;
 mod doctor;
+mod encode;
 mod evaluate;
 mod overfit;
 mod prepare;
@@ -35,6 +36,8 @@ enum Command {
     Check(check::Check),
     /// Make pictures and captions ready to train on, in one file.
     Prepare(prepare::Prepare),
+    /// Compute features of pictures by an image encoder in an ONNX file.
+    Encode(encode::Encode),
     /// Name every fault of pictures and captions at once.
     Doctor(doctor::Doctor),
     /// Train a captioner; a run that was interrupted goes on where its last checkpoint stands.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(check) => check.run(),
         Command::Prepare(prepare) => prepare.run(),
+        Command::Encode(encode) => encode.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Train(train) => train.run(),
         Command::Evaluate(evaluate) => evaluate.run(),

@@ -50,30 +50,45 @@ impl Report {
     pub fn run(&self) -> Outcome {
         let decoding = self.decoding()?;
         let mut runs = Vec::new();
-        let mut seen: Option<(DataChoice, Loaded)> = None;
+        // What each run's model was asked about, by its place among all data that was loaded.
+        let mut asked: Vec<Option<(Model, usize)>> = Vec::new();
+        let mut seen: Vec<(DataChoice, Loaded)> = Vec::new();
         for folder in [Some(&self.run), self.other.as_ref()].into_iter().flatten() {
             let mut run = Run::read(folder)?;
-            // Without data there is no picture to show; the curves are worth a page all the same.
+            // Without a model there is no caption to show; the curves are worth a page all the same.
             if let Some(checkpoint) = find_checkpoint(folder)? {
                 let choice = match &self.data.data {
                     Some(_) => self.data.clone(),
                     None => read_config(folder)?,
                 };
-                if seen.as_ref().is_none_or(|(known, _)| *known != choice) {
+                let known = seen.iter().position(|(known, _)| *known == choice);
+                let place = known.unwrap_or(seen.len());
+                if known.is_none() {
                     let loaded = choice.load()?;
-                    seen = Some((choice, loaded));
+                    seen.push((choice, loaded));
                 }
-                if let Some((_, loaded)) = &seen {
-                    let model = Model::from_checkpoint(&checkpoint)?;
-                    let described = self.described(model, loaded, &decoding)?;
-                    run.described = Some(Described { step: Some(checkpoint.state.step), ..described });
-                }
+                let mut model = Model::from_checkpoint(&checkpoint)?;
+                let described = self.described(&mut model, &seen[place].1, &decoding)?;
+                run.described = Some(Described { step: Some(checkpoint.state.step), ..described });
+                asked.push(Some((model, place)));
+            } else {
+                asked.push(None);
             }
             runs.push(run);
         }
         let mut page = Page::new(runs);
-        if let Some((_, loaded)) = &seen {
-            let (split, _) = loaded.part(self.split)?;
+        for (number, asked) in asked.iter_mut().enumerate() {
+            let wanted = page.wanted_of(number);
+            let (Some((model, place)), Some(described)) = (asked, &mut page.runs[number].described) else {
+                continue;
+            };
+            let (split, _) = seen[*place].1.part(self.split)?;
+            let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
+            described.look(engine, params, captioner, &model.vocabulary, split, &wanted)?;
+        }
+        // The pictures of the page are numbered as those of the run that it is about.
+        if let Some(Some((_, place))) = asked.first() {
+            let (split, _) = seen[*place].1.part(self.split)?;
             for picture in page.wanted() {
                 if let Some(file) = self.picture(split, picture)? {
                     page.pictures.insert(picture, file);
@@ -97,9 +112,9 @@ impl Report {
         Ok(Decoding { method, ..chosen })
     }
 
-    fn described(&self, mut model: Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
+    fn described(&self, model: &mut Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
         let (split, _) = loaded.part(self.split)?;
-        check_input(&model, split)?;
+        check_input(model, &loaded.data, split)?;
         let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
         let described =

@@ -1,14 +1,19 @@
 //! What the commands share: where data comes from, and which checkpoint of a run is meant.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use caption::data::encoder::{Origin, Sight};
 use caption::data::fault::Fault;
+use caption::data::features::Channels;
 use caption::data::formats::Columns;
 use caption::data::recognise::{Recognised, Wishes, recognise};
 use caption::data::scenes::{Scene, Scenes};
 use caption::data::tokens::Tokens;
 use caption::data::{DataError, Dataset, Source, Split};
 use caption::error::Error;
+use caption::model::{Input, ModelSettings};
 use caption::training::{Model, SavedState};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -33,10 +38,14 @@ pub struct DataChoice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     images: Option<PathBuf>,
     /// Features to be seen instead of the pictures: HDF5, npy, npz or safetensors, a row for each picture in the order of the
-    /// captions, or rows by name.
+    /// captions, or rows by name; a row is a vector, (places, channels), or (rows, columns, channels).
     #[arg(long, value_name = "FILE")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     features: Option<PathBuf>,
+    /// Which extent of a grid of features counts its channels [default: last].
+    #[arg(long, value_enum, requires = "features")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channels: Option<Channels>,
     /// Rows and columns of a picture as it is seen, its largest centred square [default: 64].
     #[arg(long, value_name = "N")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +77,7 @@ pub struct DataChoice {
 }
 
 /// The two names of `--columns`.
-fn columns(text: &str) -> Result<Columns, String> {
+pub fn columns(text: &str) -> Result<Columns, String> {
     let (image, caption) = text.split_once(',').ok_or("expected two names, IMAGE,CAPTION")?;
     Ok(Columns { image: image.trim().into(), caption: caption.trim().into() })
 }
@@ -103,6 +112,7 @@ impl DataChoice {
         Wishes {
             images: self.images.clone(),
             features: self.features.clone(),
+            channels: self.channels,
             side: self.side,
             threshold: self.threshold,
             tokens: self.tokens,
@@ -166,8 +176,16 @@ impl DataChoice {
     }
 }
 
-/// A bar on a terminal; elsewhere nothing, for what it shows takes seconds.
-pub struct Bar(ProgressBar);
+/// A bar on a terminal; elsewhere a line every few seconds.
+pub struct Bar {
+    bar: ProgressBar,
+    what: &'static str,
+    /// When the last line was printed, where lines are.
+    printed: Option<Mutex<Instant>>,
+}
+
+/// The time between two lines where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 impl Bar {
     /// A bar of things that are called so.
@@ -175,18 +193,27 @@ impl Bar {
         // Drawn on standard error, and hidden where that is no terminal.
         let bar = ProgressBar::new(0).with_message(what);
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}, {eta} left");
-        Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let printed = bar.is_hidden().then(|| Mutex::new(Instant::now()));
+        Bar { bar, what, printed }
     }
 
     /// Shows that so many are done, of how many; may be called from several threads.
     pub fn show(&self, done: usize, total: usize) {
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        // A thread that finds another printing has nothing to add.
+        if let Some(mut last) = self.printed.as_ref().and_then(|printed| printed.try_lock().ok())
+            && last.elapsed() >= BETWEEN_LINES
+        {
+            *last = Instant::now();
+            eprintln!("{done} of {total} {}", self.what);
+        }
     }
 
     /// Takes the bar away.
     pub fn finish(self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -241,14 +268,67 @@ pub fn find_checkpoint(run: &Path) -> Result<Option<Checkpoint<SavedState>>, Err
     }
 }
 
-/// The error of a model that was trained on another kind of pictures than it is given, or on shorter captions than it can
-/// take.
-pub fn check_input(model: &Model, split: &Split) -> Result<(), Error> {
-    let (expected, found) = (model.settings.input, caption::model::Input::of(split));
-    if expected == found {
-        return model.settings.check_lengths(&split.captions);
+/// How a model sees picture files: their pixels, or the features that the encoder it was trained with makes of them.
+pub fn sight(model: &Model, encoder: Option<&Path>) -> Result<Sight, Error> {
+    let ModelSettings { input, origin, .. } = &model.settings;
+    match (input, encoder, origin) {
+        (Input::Pixels { height, width }, None, _) => Ok(Sight::of_pixels(*height, *width)),
+        (Input::Pixels { .. }, Some(_), _) => {
+            Err(Error::Mismatch(format!("the model sees {input} and needs no encoder; leave out --encoder")))
+        }
+        (_, None, None) => Err(Error::Mismatch(format!(
+            "the model sees {input}, which cannot be computed from a picture file, because nobody wrote down what made them; \
+             describe rows of features by `caption describe RUN --data PATH --row N`, or train on features of `caption encode` or \
+             on pixels"
+        ))),
+        (_, None, Some(origin)) => Err(Error::Mismatch(format!(
+            "the model sees {input}, which {origin} makes of a picture file; give it by --encoder FILE, or describe rows of features \
+             by `caption describe RUN --data PATH --row N`"
+        ))),
+        (_, Some(path), None) => Err(Error::Mismatch(format!(
+            "the model sees {input}, but nobody wrote down what made them, so that {} cannot be held against it; train on features \
+             of `caption encode`",
+            path.display()
+        ))),
+        (_, Some(path), Some(origin)) => same_encoder(path, origin),
     }
-    Err(Error::Mismatch(format!(
-        "the model sees {expected}, but the data holds {found}; give the data it was trained on"
-    )))
+}
+
+#[cfg(feature = "onnx")]
+fn same_encoder(path: &Path, origin: &Origin) -> Result<Sight, Error> {
+    Ok(caption::data::encoder::Encoder::load_same(path, origin)?.sight())
+}
+
+#[cfg(not(feature = "onnx"))]
+fn same_encoder(_: &Path, _: &Origin) -> Result<Sight, Error> {
+    Err(without_onnx())
+}
+
+/// The error of a program that was built without ONNX.
+#[cfg(not(feature = "onnx"))]
+pub fn without_onnx() -> Error {
+    Error::Mismatch(
+        "this program was built without ONNX; build it by `cargo build --release --bin caption --features onnx`".into(),
+    )
+}
+
+/// The error of a model that was trained on another kind of pictures than it is given, on features of another encoder, or on
+/// shorter captions than it can take.
+pub fn check_input(model: &Model, data: &Dataset, split: &Split) -> Result<(), Error> {
+    let ModelSettings { input, origin, .. } = &model.settings;
+    let found = Input::of(split);
+    if *input != found {
+        return Err(Error::Mismatch(format!(
+            "the model sees {input}, but the data holds {found}; give the data it was trained on"
+        )));
+    }
+    match (origin, &data.origin) {
+        (Some(own), Some(found)) if own.sha256 != found.sha256 || own.card != found.card => {
+            Err(Error::Mismatch(format!(
+                "the model was trained on features of {own}, but those of the data were made by {found}, or of pictures that were \
+                 brought to it in another way; give the features it was trained on"
+            )))
+        }
+        _ => model.settings.check_lengths(&split.captions),
+    }
 }

@@ -7,7 +7,7 @@ use caption::serve::{Bounds, Server, interrupted};
 use clap::Args;
 
 use crate::Outcome;
-use crate::runs::load_model;
+use crate::runs::{load_model, sight};
 
 /// Describe pictures on a local page, and to programs beside it.
 #[derive(Args)]
@@ -21,12 +21,17 @@ pub struct Serve {
     /// The address to listen on, or this machine's name. Beyond 127.0.0.1 whoever reaches it can use it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: String,
+    /// The encoder that made the features that the model was trained on.
+    #[arg(long, value_name = "ENCODER.onnx")]
+    encoder: Option<PathBuf>,
 }
 
 impl Serve {
     /// Answers until it is interrupted.
     pub fn run(&self) -> Outcome {
-        let server = Server::bind(load_model(&self.run)?, &self.host, self.port, Bounds::default())?;
+        let model = load_model(&self.run)?;
+        let sight = sight(&model, self.encoder.as_deref())?;
+        let server = Server::bind_seeing(model, sight, &self.host, self.port, Bounds::default())?;
         let address = server.address();
         if !address.ip().is_loopback() {
             eprintln!(

@@ -1,6 +1,6 @@
 //! `caption train`: a run with metrics, checkpoints and sample captions, which can be interrupted.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,12 +8,13 @@ use caption::diagnosis::Observed;
 use caption::error::Error;
 use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
 use caption::metrics::{CiderD, Scores};
-use caption::model::{Caption, Decoding, ModelSettings};
+use caption::model::{Architecture, Caption, Decoding, Input, ModelSettings};
 use caption::progress::Progress;
 use caption::training::{Model, Recipe, SavedState, Training, Validation, check_words, reward_references};
 use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
+use lab::progress::{columns, wrapped};
 use lab::run_dir::RunDir;
 use serde::Serialize;
 
@@ -47,6 +48,10 @@ pub struct Train {
             "scheduled_sampling"]
     )]
     scst: Option<PathBuf>,
+    /// With --scst, captions sampled for each picture; each is held against the others, and a single one against the
+    /// greedy caption. A step has so many times the captions of --batch.
+    #[arg(long, value_name = "N", default_value = "5", requires = "scst")]
+    scst_samples: NonZeroUsize,
     #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
@@ -76,7 +81,7 @@ struct StepMetrics {
     /// Of captions that were drawn, in fine-tuning on rewards.
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<f64>,
-    /// Of greedy ones.
+    /// Of greedy ones, where samples are held against them.
     #[serde(skip_serializing_if = "Option::is_none")]
     greedy_reward: Option<f64>,
 }
@@ -134,6 +139,12 @@ impl Train {
             self.out.display()
         );
 
+        if let (Input::Grid { .. }, Architecture::Recurrent) = (config.model.input, config.model.architecture)
+        {
+            println!(
+                "       it sees the mean of a picture's places; --model attention and --model transformer look at each"
+            );
+        }
         let references = if taught.is_some() { reward_references(train) } else { Vec::new() };
         let cider = CiderD::of(&references);
         let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
@@ -151,8 +162,8 @@ impl Train {
                 loss_per_token: losses.per_token,
                 gradient_norm: losses.gradient_norm,
                 learning_rate,
-                reward: losses.rewards.map(|[drawn, _]| drawn),
-                greedy_reward: losses.rewards.map(|[_, greedy]| greedy),
+                reward: losses.rewards.map(|rewards| rewards.sampled),
+                greedy_reward: losses.rewards.and_then(|rewards| rewards.greedy),
             })?;
             let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
                 || training.step == training.recipe.steps;
@@ -182,13 +193,15 @@ impl Train {
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
         let model = match taught {
             Some(model) => {
-                check_input(model, &loaded.data.train)?;
+                check_input(model, &loaded.data, &loaded.data.train)?;
                 check_words(&model.vocabulary, &loaded.data.vocabulary)?;
                 model.settings.clone()
             }
             None => self.model.settings(&loaded.data)?,
         };
         let recipe = self.learning.recipe(loaded.data.train.captions.len())?;
+        let samples = self.scst.as_ref().map_or(1, |_| self.scst_samples.get());
+        let recipe = Recipe { samples, ..recipe };
         // Before there is a folder.
         model.check(&model.named_cell()?)?;
         recipe.check()?;
@@ -231,7 +244,8 @@ impl Train {
             ..Observed::of(&captions, &val.references, best(&decoded))
         };
         for finding in observed.diagnose() {
-            progress.println(&format!("  {}: {}", finding.symptom.name(), finding.observed));
+            let said = format!("  {}: {}", finding.symptom.name(), finding.observed);
+            progress.println(&wrapped(&said, columns()));
         }
         let shown = val.names.iter().zip(&captions).take(SHOWN);
         let samples: Vec<String> =

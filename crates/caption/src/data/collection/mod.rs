@@ -20,6 +20,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::fault::{Fault, FaultKind};
+use super::features::Channels;
 use super::formats::Format;
 use super::listing::{Caption, Listed, Listing, Part};
 use super::tokens::{Tokenizer, Tokens, words};
@@ -32,6 +33,8 @@ pub struct Preparation {
     pub images: Option<PathBuf>,
     /// A file of features that the network sees instead of the pictures.
     pub features: Option<PathBuf>,
+    /// Which extent of a grid of features counts its channels, where that must be said.
+    pub channels: Option<Channels>,
     /// Rows, and columns, of a picture as the network sees it.
     pub side: usize,
     /// How often a token must occur in the training captions to be in the vocabulary.
@@ -52,6 +55,7 @@ impl Default for Preparation {
         Preparation {
             images: None,
             features: None,
+            channels: None,
             side: 64,
             threshold: 5,
             tokens: Tokens::Words,
@@ -160,8 +164,9 @@ impl Collection {
         for (ready, part) in ready.into_iter().zip(part_of) {
             members[part as usize].push(ready);
         }
+        let mut origin = None;
         let (pictures, seen) = match &self.preparation.features {
-            Some(path) => self.take_features(path, &listing, &mut members, faults)?,
+            Some(path) => self.take_features(path, &listing, &mut members, &mut origin, faults)?,
             None => self.decode(&listing, &mut members, faults, watch)?,
         };
         for part in [Part::Train, Part::Val] {
@@ -200,7 +205,7 @@ impl Collection {
             unknown,
         };
         let test = (!test.pictures.is_empty()).then_some(test);
-        Ok((Dataset { vocabulary, train, val, test }, report))
+        Ok((Dataset { vocabulary, train, val, test, origin }, report))
     }
 
     /// Captions as words; pictures without any are left out.

@@ -8,8 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Collection, Ready, Watch};
 use crate::data::doctor::free_memory;
+use crate::data::encoder::Origin;
 use crate::data::fault::{Fault, FaultKind};
-use crate::data::features::{self, FeatureTable};
+use crate::data::features::{self, FeatureTable, Form};
 use crate::data::listing::{Listed, Listing};
 use crate::data::picture::load_picture;
 use crate::data::{DataError, Pictures};
@@ -27,8 +28,7 @@ impl Collection {
         // At most `LARGEST_SIDE`, as was checked.
         let extent = side as u32;
         let size = side * side * 3;
-        let folders =
-            self.preparation.images.clone().map_or_else(|| self.format.folders(), |folder| vec![folder]);
+        let folders = self.folders();
         let total: usize = members.iter().map(Vec::len).sum();
         // A system that lends more than it has would end the program in the middle.
         let bytes = (total as u64).saturating_mul(size as u64);
@@ -77,24 +77,43 @@ impl Collection {
         path: &Path,
         listing: &Listing,
         members: &mut [Vec<Ready>; 3],
+        origin: &mut Option<Origin>,
         faults: &mut Vec<Fault>,
     ) -> Result<([Pictures; 3], String), DataError> {
-        let table = features::read(path)?;
+        let table = features::read(path, self.preparation.channels)?;
         table.check_rows(listing.pictures.len())?;
         let mut of_part = |members: &mut Vec<Ready>| {
-            let mut data = Vec::with_capacity(members.len() * table.width);
+            let mut data = Vec::with_capacity(members.len() * table.form.size());
             members.retain(|ready| {
                 let row = feature_row(&table, ready.row, &listing.pictures[ready.row], path);
                 row.map(|row| data.extend_from_slice(row)).map_err(|fault| faults.push(fault)).is_ok()
             });
-            Pictures::Features { width: table.width, data }
+            match table.form {
+                Form::Vector { width } => Pictures::Features { width, data },
+                Form::Grid { rows, columns, width } => Pictures::Grid { rows, columns, width, data },
+            }
         };
         let [train, val, test] = members;
         let pictures = [of_part(train), of_part(val), of_part(test)];
-        Ok((
-            pictures,
-            format!("features of length {} from {}, {}", table.width, path.display(), table.order()),
-        ))
+        let made = table.origin.as_ref().map_or(String::new(), |origin| format!(", made by {origin}"));
+        let seen = format!("{} from {}, {}{made}", table.form, path.display(), table.order());
+        *origin = table.origin;
+        Ok((pictures, seen))
+    }
+
+    /// The file of each picture that is listed, by its name; or that there is none.
+    ///
+    /// # Errors
+    /// If the captions cannot be read at all.
+    pub fn files(&self) -> Result<Vec<(String, Result<PathBuf, Fault>)>, DataError> {
+        let folders = self.folders();
+        let file = |picture: &Listed| (picture.name.clone(), find(picture, &folders).map(|(_, path)| path));
+        Ok(self.format.list()?.pictures.par_iter().map(file).collect())
+    }
+
+    /// Where pictures may lie.
+    fn folders(&self) -> Vec<PathBuf> {
+        self.preparation.images.clone().map_or_else(|| self.format.folders(), |folder| vec![folder])
     }
 }
 

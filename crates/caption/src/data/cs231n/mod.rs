@@ -134,7 +134,7 @@ impl Source for Cs231n {
             let place = self.folder.join(self.features_file("val"));
             return Err(DataError::new(format!("{}, key `features`", place.display()), problem));
         }
-        Ok(Dataset { vocabulary, train, val, test: None })
+        Ok(Dataset { vocabulary, train, val, test: None, origin: None })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::{ALL, FeatureTable};
+use super::{ALL, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::tables::Tables;
 
-pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let file = Tables::open(path)?;
     let keys = file.keys()?;
     let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
@@ -14,14 +14,14 @@ pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
     match whole {
         Some(key) => {
             let (shape, data) = file.any_floats(key)?;
-            FeatureTable::whole(format!("{place}, key `{key}`"), super::Array { shape, data }, None)
+            FeatureTable::whole(format!("{place}, key `{key}`"), super::Array { shape, data }, None, channels)
         }
         None => {
             let array = |key: &String| {
                 let (shape, data) = file.any_floats(key)?;
                 Ok((key.clone(), super::Array { shape, data }))
             };
-            FeatureTable::by_name(place, keys.iter().map(array).collect::<Result<_, DataError>>()?)
+            FeatureTable::by_name(place, keys.iter().map(array).collect::<Result<_, DataError>>()?, channels)
         }
     }
 }
@@ -41,7 +41,7 @@ mod tests {
                 builder.create_dataset(name).with_data(&numbers).with_shape(shape);
             }
             builder.write(&path).unwrap();
-            let table = super::super::read(&path).unwrap();
+            let table = super::super::read(&path, None).unwrap();
             assert_eq!((table.rows(), table.names.map_or(0, |names| names.len())), (rows, names));
         };
         check(&[("features", &[2, 3])], 2, 0);

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::{Array, FeatureTable};
+use super::{Array, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::arrays::half;
 
@@ -41,13 +41,13 @@ pub(super) enum Content {
     Texts(Vec<String>),
 }
 
-pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let place = path.display().to_string();
     let length = lab::files::plain_length(path).map_err(|error| DataError::new(&place, error.problem))?;
     let file =
         File::open(path).map_err(|error| DataError::new(&place, format!("cannot be opened ({error})")))?;
     match decode(&mut BufReader::new(file), length).map_err(|problem| DataError::new(&place, problem))? {
-        Content::Numbers(shape, data) => FeatureTable::whole(place, Array { shape, data }, None),
+        Content::Numbers(shape, data) => FeatureTable::whole(place, Array { shape, data }, None, channels),
         Content::Texts(_) => Err(DataError::new(place, "holds texts; expected floats")),
     }
 }

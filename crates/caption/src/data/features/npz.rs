@@ -8,7 +8,7 @@ use std::path::Path;
 use zip::ZipArchive;
 
 use super::npy::{Content, decode};
-use super::{ALL, Array, FeatureTable};
+use super::{ALL, Array, Channels, FeatureTable};
 use crate::data::DataError;
 
 /// The array of the names.
@@ -17,7 +17,7 @@ const NAMES: &str = "names";
 /// More than deflate can shrink anything, which is 1032 to 1.
 const MOST_COMPRESSION: u64 = 1100;
 
-pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let place = path.display().to_string();
     let error = |problem: String| DataError::new(&place, problem);
     let damaged = |why: zip::result::ZipError| {
@@ -51,9 +51,9 @@ pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
         found => found,
     };
     if let Some(array) = whole {
-        return FeatureTable::whole(place, array, names);
+        return FeatureTable::whole(place, array, names, channels);
     }
-    FeatureTable::by_name(place, arrays)
+    FeatureTable::by_name(place, arrays, channels)
 }
 
 #[cfg(test)]
@@ -89,19 +89,19 @@ mod tests {
             let rows = floats("(2, 2)", &[1.0, 2.0, 3.0, 4.0]);
             let names: Vec<u8> = "ab".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
             npz(&path, method, &[("features", rows.clone()), ("names", bytes("<U1", "(2,)", &names))]);
-            let table = super::super::read(&path).unwrap();
+            let table = super::super::read(&path, None).unwrap();
             assert_eq!(table.names.unwrap()["b"], 1);
             assert_eq!(table.data, [1.0, 2.0, 3.0, 4.0]);
 
             npz(&path, method, &[("arr_0", rows)]);
-            assert_eq!(super::super::read(&path).unwrap().names, None);
+            assert_eq!(super::super::read(&path, None).unwrap().names, None);
 
             npz(
                 &path,
                 method,
                 &[("b.jpg", floats("(2,)", &[3.0, 4.0])), ("a.jpg", floats("(1, 2)", &[1.0, 2.0]))],
             );
-            let table = super::super::read(&path).unwrap();
+            let table = super::super::read(&path, None).unwrap();
             assert_eq!(table.names.unwrap()["b.jpg"], 1);
             assert_eq!(table.data, [1.0, 2.0, 3.0, 4.0]);
         }
@@ -112,16 +112,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.npz");
         npz(&path, CompressionMethod::Deflated, &[("features", bytes("<f4", "(1000000000, 512)", &[0; 64]))]);
-        assert!(read(&path).unwrap_err().to_string().contains("more than the"));
+        assert!(read(&path, None).unwrap_err().to_string().contains("more than the"));
         npz(&path, CompressionMethod::Deflated, &[("features", floats("(1, 2)", &[1.0, 2.0]))]);
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x55;
             std::fs::write(&path, &damaged).unwrap();
-            let _ = read(&path);
+            let _ = read(&path, None);
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(read(&path).is_err());
+            assert!(read(&path, None).is_err());
         }
     }
 }

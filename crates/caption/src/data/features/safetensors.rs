@@ -2,27 +2,30 @@
 
 use std::path::Path;
 
-use super::{ALL, Array, FeatureTable};
+use super::{ALL, Array, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::arrays::ArrayFile;
 
-pub(super) fn read(path: &Path) -> Result<FeatureTable, DataError> {
+pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let mut file = ArrayFile::open(path)?;
     let keys: Vec<String> = file.arrays().keys().cloned().collect();
+    // What an encoder made is by name, even of one picture.
+    let alone = keys.len() == 1 && file.origin.is_none();
     let mut array = |key: &str| {
         let shape = file.about(key)?.shape.clone();
         Ok(Array { shape, data: file.floats(key)? })
     };
-    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
+    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| alone));
     let place = path.display().to_string();
-    match whole {
-        Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None),
+    let table = match whole {
+        Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None, channels)?,
         None => {
             let arrays: Result<_, DataError> =
                 keys.iter().map(|key| Ok((key.clone(), array(key)?))).collect();
-            FeatureTable::by_name(place, arrays?)
+            FeatureTable::by_name(place, arrays?, channels)?
         }
-    }
+    };
+    Ok(FeatureTable { origin: file.origin, ..table })
 }
 
 #[cfg(test)]
@@ -42,7 +45,7 @@ mod tests {
                 })
                 .collect();
             write(&path, "pt", &arrays).unwrap();
-            let table = super::super::read(&path).unwrap();
+            let table = super::super::read(&path, None).unwrap();
             assert_eq!(table.rows(), rows);
             let found = table.names.unwrap_or_default();
             assert_eq!(found.len(), names.len());

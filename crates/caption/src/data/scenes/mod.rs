@@ -95,7 +95,7 @@ impl Scenes {
         let (val, val_scenes) = self.generate_split(1, "val", self.val, false, &vocabulary);
         let (test, test_scenes) = self.generate_split(2, "test", self.test, true, &vocabulary);
         Ok(Generated {
-            dataset: Dataset { vocabulary, train, val, test: Some(test) },
+            dataset: Dataset { vocabulary, train, val, test: Some(test), origin: None },
             train: train_scenes,
             val: val_scenes,
             test: test_scenes,
@@ -211,7 +211,7 @@ mod tests {
     fn pixels(split: &Split) -> &[u8] {
         match &split.pictures {
             Pictures::Pixels { data, .. } => data,
-            Pictures::Features { .. } => panic!("scenes are pixels"),
+            Pictures::Features { .. } | Pictures::Grid { .. } => panic!("scenes are pixels"),
         }
     }
 

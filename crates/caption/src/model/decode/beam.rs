@@ -21,7 +21,7 @@ use tape::RunError;
 
 use super::settings::Beam;
 use super::walk::{Row, Walk};
-use super::{Caption, Decoding, Watch};
+use super::{Caption, Decoding, Look, Watch};
 use crate::data::{END, START};
 
 /// The captions that a group of a picture's beam has.
@@ -41,6 +41,8 @@ struct Followed {
     row: usize,
     /// The logarithm of its probability, less what its words lose by other groups.
     worth: f64,
+    /// Where the model looks for its next word.
+    look: Option<Look>,
 }
 
 /// A way for a group to go on.
@@ -63,7 +65,7 @@ pub(super) fn search<C: Cell>(
     mut watch: Watch<'_>,
 ) -> Result<Vec<Vec<Caption>>, RunError> {
     let start = |picture| {
-        let nothing = Followed { caption: Caption::default(), row: picture, worth: 0.0 };
+        let nothing = Followed { caption: Caption::default(), row: picture, worth: 0.0, look: None };
         Group { picture, live: vec![nothing], finished: Vec::new() }
     };
     let pictures = walk.pictures;
@@ -87,7 +89,7 @@ pub(super) fn search<C: Cell>(
         // What groups of the same picture have chosen in this step, and the continuations of the group at hand.
         let mut chosen: Vec<i32> = Vec::new();
         let mut candidates: Vec<Candidate> = Vec::new();
-        walk.step(&rows, |number, row| {
+        walk.step(&rows, |number, row, look| {
             let (group, live) = of_each[number];
             let first_of_picture = number == 0 || rows[number - 1].picture != rows[number].picture;
             if first_of_picture {
@@ -95,6 +97,7 @@ pub(super) fn search<C: Cell>(
             }
             let all = &mut groups[group].live;
             all[live].caption.restrict(row, decoding);
+            all[live].look = look;
             let so_far = all[live].worth;
             for (word, log_probability) in (0..).zip(row.iter().copied()) {
                 let times = chosen.iter().filter(|chosen| **chosen == word).count();
@@ -163,7 +166,8 @@ impl Group {
                 continue;
             }
             let mut followed = Followed { row: first_row + live, worth, ..self.live[live].clone() };
-            followed.caption.say(word, log_probability);
+            let look = followed.look.take();
+            followed.caption.say(word, log_probability, look);
             if followed.caption.ended {
                 chosen.push(END);
                 self.finished.push(followed);

@@ -16,6 +16,7 @@ mod walk;
 pub use settings::{Beam, Decoding, LONGEST, Method, Sample};
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use nn::{Cell, Params};
 use tape::{Engine, RunError};
@@ -23,6 +24,9 @@ use tape::{Engine, RunError};
 use self::walk::Walk;
 use super::Captioner;
 use crate::data::END;
+
+/// Where a step looked: a weight for each place, row by row. Captions that begin alike share it.
+pub(crate) type Look = Arc<[f32]>;
 
 /// A caption that a model has made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,11 +42,15 @@ pub struct Caption {
     pub ended: bool,
     /// How often `<UNK>` was more probable than any other word when the next one was chosen, said or not.
     pub unknown_likeliest: usize,
+    /// For each of the probabilities where the model looked, as [`Looks`](super::Looks) has it; empty where that was not asked
+    /// for, or there is no attention.
+    pub looked: Vec<Arc<[f32]>>,
 }
 
 impl Caption {
-    /// Goes on with a word, or ends with `<END>`.
-    fn say(&mut self, word: i32, log_probability: f64) {
+    /// Goes on with a word, or ends with `<END>`, after such a look.
+    fn say(&mut self, word: i32, log_probability: f64, look: Option<Look>) {
+        self.looked.extend(look);
         self.probabilities.push(log_probability.exp());
         self.log_probability += log_probability;
         self.ended = word == END;
@@ -84,8 +92,8 @@ impl<C: Cell> Captioner<C> {
         self.decode_watched(engine, params, streams, pictures, decoding, None)
     }
 
-    /// Captions of one picture, as [`Captioner::decode`] gives them. `watch` is shown after every step what there is of
-    /// them, the best first; where it breaks off, they stay as they are.
+    /// Captions of one picture, as [`Captioner::decode`] gives them, with where they looked. `watch` is shown after every
+    /// step what there is of them, the best first; where it breaks off, they stay as they are.
     ///
     /// # Errors
     /// If the network cannot be evaluated.
@@ -124,7 +132,7 @@ impl<C: Cell> Captioner<C> {
         }
         let most = self.decoder.most_steps(params).unwrap_or(usize::MAX);
         let decoding = &Decoding { longest: decoding.longest.min(most), ..*decoding };
-        let walk = Walk::begin(self, engine, params, streams.len(), pictures)?;
+        let walk = Walk::begin(self, engine, params, streams.len(), pictures, watch.is_some())?;
         match decoding.method {
             Method::Beam(beam) => beam::search(walk, decoding, &beam, watch),
             Method::Greedy => single::decode(walk, decoding, watch, |_, row, _| single::likeliest(row)),

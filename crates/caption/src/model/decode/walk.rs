@@ -9,7 +9,7 @@ use nn::{Cell, Params, zero_state};
 use tape::tensor::Slice;
 use tape::{Engine, RunError, Tape, Tensor, Var};
 
-use super::Captioner;
+use super::{Captioner, Look};
 
 /// A sentence that takes part in a step.
 #[derive(Clone, Copy, Debug)]
@@ -35,18 +35,21 @@ pub(super) struct Walk<'m, C> {
     seen: Option<Tensor>,
     /// Rows that a step computes.
     rows: usize,
+    /// Whether it is told where steps look.
+    looking: bool,
     /// A row of log probabilities.
     row: Vec<f64>,
 }
 
 impl<'m, C: Cell> Walk<'m, C> {
-    /// Looks at the pictures.
+    /// Looks at the pictures. Where it is `looking`, steps tell where they look too.
     pub fn begin(
         model: &'m Captioner<C>,
         engine: &'m mut Engine,
         params: &'m Params,
         pictures: usize,
         given: &[f32],
+        looking: bool,
     ) -> Result<Walk<'m, C>, RunError> {
         let tape = params.tape();
         let seen = model.vision.see(&tape, pictures, given);
@@ -55,12 +58,17 @@ impl<'m, C: Cell> Walk<'m, C> {
         let run = engine.run(&wanted)?;
         let parts = (0..state.len()).map(|part| run.tensor(part)).collect();
         let seen = model.look.map(|_| run.tensor(state.len()));
-        Ok(Walk { model, engine, params, pictures, state: parts, seen, rows: pictures, row: Vec::new() })
+        let rows = pictures;
+        Ok(Walk { model, engine, params, pictures, state: parts, seen, rows, looking, row: Vec::new() })
     }
 
-    /// Takes one step, and hands `read` each row's number and the logarithms of the probabilities of all next words,
-    /// which it may change.
-    pub fn step(&mut self, rows: &[Row], mut read: impl FnMut(usize, &mut [f64])) -> Result<(), RunError> {
+    /// Takes one step, and hands `read` each row's number, the logarithms of the probabilities of all next words, which it
+    /// may change, and where the step looked.
+    pub fn step(
+        &mut self,
+        rows: &[Row],
+        mut read: impl FnMut(usize, &mut [f64], Option<Look>),
+    ) -> Result<(), RunError> {
         self.fit(rows.len());
         let count = self.rows;
         let column = |of: fn(&Row) -> i32| {
@@ -80,11 +88,15 @@ impl<'m, C: Cell> Walk<'m, C> {
             input = input + tape.input(seen.clone()).gather(pictures);
         }
         let begun = self.params[self.model.project.b].shape().len();
-        let (state, output) = self.model.decoder.step(&parts, input, zero_state(&tape, count, begun));
+        let any = zero_state(&tape, count, begun);
+        let (state, output, weights) = self.model.decoder.step(&parts, input, any, self.looking);
         let next = self.model.scores.apply(output).log_softmax();
-        let wanted: Vec<Var<'_>> = std::iter::once(next).chain(state).collect();
+        let parts = 1..=state.len();
+        let wanted: Vec<Var<'_>> = std::iter::once(next).chain(state).chain(weights).collect();
         let run = self.engine.run(&wanted)?;
-        self.state = (1..wanted.len()).map(|part| run.tensor(part)).collect();
+        self.state = parts.clone().map(|part| run.tensor(part)).collect();
+        let weights = weights.map_or(Vec::new(), |_| run.tensor(parts.end() + 1).to_f64());
+        let places = weights.len() / count;
 
         let all = run.slice(0);
         let vocabulary = all.len() / count;
@@ -95,7 +107,9 @@ impl<'m, C: Cell> Walk<'m, C> {
                 Slice::F64(row) => self.row.extend_from_slice(row),
                 Slice::I32(_) => unreachable!("logarithms are floating-point numbers"),
             }
-            read(number, &mut self.row);
+            let look = &weights[number * places..][..places];
+            let look = (places > 0).then(|| look.iter().map(|weight| *weight as f32).collect());
+            read(number, &mut self.row, look);
         }
         Ok(())
     }

@@ -7,6 +7,8 @@ const method = () => settings.elements.method.value;
 let picture = null;
 let card = null;
 let running = null;
+/** The caption that is shown. */
+let shown = null;
 
 /** The settings as the query of a request; what is empty stays as the server has it. */
 function query() {
@@ -32,17 +34,20 @@ function element(name, kind, text) {
 
 const percent = share => (share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
 
-/** A word with its probability, as a bar and as a number. */
-function word(text, kind, probability, place) {
+/** A word with its probability, as a bar and as a number; a button where it is known where the model looked. */
+function word(text, kind, probability, place, looked) {
   const item = document.createElement("li");
+  const holder = looked ? button(item) : item;
   const track = element("span", "track", "");
   const bar = element("span", "bar", "");
   bar.style.setProperty("--share", probability);
   item.style.setProperty("--place", place);
   track.setAttribute("aria-hidden", "true");
   track.append(bar);
-  item.append(element("span", kind, text), track, element("span", "number", percent(probability)));
+  holder.append(element("span", kind, text), track, element("span", "number", percent(probability)));
+  if (looked) holder.setAttribute("aria-label", `${text}, ${percent(probability)}. ${looked}`);
   item.dataset.says = `${text} ${probability}`;
+  item.dataset.text = text;
   return item;
 }
 
@@ -54,9 +59,14 @@ function showCaption(caption) {
   let same = 0;
   while (same < items.length && list.children[same]?.dataset.says === `${items[same][0]} ${items[same][2]}`) same++;
   while (list.children.length > same) list.lastChild.remove();
-  // What a model with attention looked at, for each word, is to be painted over the picture from here.
-  items.slice(same).forEach(([text, kind, probability], place) => list.append(word(text, kind, probability, place)));
+  shown = caption;
+  items.slice(same).forEach(([text, kind, probability], place) =>
+    list.append(word(text, kind, probability, place, caption.attention && inWords(same + place))));
   part("empty").hidden = true;
+  part("choose").hidden = !caption.attention;
+  if (!caption.attention) return;
+  if (!buttons().some(each => each.tabIndex === 0)) buttons()[0].tabIndex = 0;
+  showLook(items.length - 1);
 }
 
 function showOthers(captions) {
@@ -88,6 +98,7 @@ async function readLines(answer, tell) {
 
 async function describe() {
   running?.abort();
+  choose(null);
   if (!picture) return;
   const mine = (running = new AbortController());
   const chosen = query();
@@ -107,6 +118,7 @@ async function describe() {
       const best = told.captions[0];
       showCaption(best);
       showOthers(told.captions);
+      if (best.attention) play();
       part("picture").alt = best.text;
       const count = best.words.length;
       const cut = best.ended ? "" : " It was cut off before it ended.";
@@ -123,7 +135,10 @@ async function describe() {
 }
 
 function clearCaption() {
+  choose(null);
+  shown = null;
   part("words").replaceChildren();
+  part("choose").hidden = true;
   showOthers([]);
   part("empty").hidden = false;
 }
@@ -132,19 +147,19 @@ function clearCaption() {
 function take(file) {
   if (!file) return;
   clearCaption();
-  const shown = part("picture");
-  URL.revokeObjectURL(shown.src);
+  const image = part("picture");
+  URL.revokeObjectURL(image.src);
   if (card && file.size > card.most_bytes) {
     picture = null;
-    shown.hidden = true;
+    image.hidden = true;
     part("invitation").hidden = false;
     showTrouble(`It did not work: the picture has ${file.size} bytes, and this server takes ${card.most_bytes}; make it smaller.`);
     return;
   }
   picture = file;
-  shown.alt = "The picture that was chosen";
-  shown.src = URL.createObjectURL(file);
-  shown.hidden = false;
+  image.alt = "The picture that was chosen";
+  image.src = URL.createObjectURL(file);
+  image.hidden = false;
   part("invitation").hidden = true;
   describe();
 }
@@ -157,6 +172,8 @@ function showSettings() {
 
 part("picture").addEventListener("load", event => {
   event.target.classList.toggle("tiny", event.target.naturalWidth < 160);
+  // The words may have been faster.
+  if (part("map").dataset.place === "" && playing === null) showLook(kept);
   part("hint").textContent = "Drop, paste or choose another at any time.";
 });
 part("picture").addEventListener("error", event => {
@@ -193,7 +210,9 @@ fetch("/api/model")
   .then(model => {
     card = model;
     part("about").textContent = model.about;
-    settings.elements.longest.max = model.longest;
+    const longest = settings.elements.longest;
+    longest.max = model.longest;
+    longest.value = Math.min(longest.value, model.longest);
     settings.elements.beam.max = model.widest_beam;
   })
   .catch(() => showTrouble("The server does not answer; see whether it still runs."));
