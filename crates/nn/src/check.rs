@@ -1,9 +1,11 @@
 //! The gradients of a model held against central differences, entry by entry, in `f64`.
 //!
-//! [`tape::check`] does this for functions of operands; here it is done for the weights of a store.
+//! [`tape::check`] does this for functions of operands, and has the formula of differences; here it is used on the
+//! weights of a store.
 
 use std::fmt;
 
+use tape::check::{Compared, floor, furthest, project};
 use tape::{DType, RunError, Tape, Var, interpret, try_grad};
 
 use crate::param::Param;
@@ -75,7 +77,7 @@ pub fn gradients(
 ) -> Result<f64, CheckError> {
     let params = params.cast(DType::F64);
     let tape = params.tape();
-    entry_by_entry(&params, &tape, project(record(&tape)))
+    entry_by_entry(&params, &tape, project(record(&tape), 0))
 }
 
 /// Compares the gradients of a single number on a tape of an `f64` store with central differences.
@@ -109,68 +111,4 @@ pub(crate) fn entry_by_entry(params: &Params, tape: &Tape, result: Var<'_>) -> R
         tape.set(var, value.clone());
     }
     Ok(largest)
-}
-
-/// A single number that depends on every entry of a value, twice.
-pub(crate) fn project(value: Var<'_>) -> Var<'_> {
-    let shape = value.shape();
-    let weights = (0..shape.len()).map(|i| 0.5 + ((i + 1) as f64 * 0.755).fract());
-    let weights = value.tape().input_numbers(shape.clone(), weights);
-    (value * weights).sum() + 0.3 * (value * value * weights).sum()
-}
-
-/// The size that errors of small entries of a gradient are relative to.
-pub(crate) fn floor(gradient: &[f64]) -> f64 {
-    1e-3 * gradient.iter().fold(1.0, |largest: f64, x| largest.max(x.abs()))
-}
-
-/// A derivative by one entry beside the difference.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub(crate) struct Compared {
-    pub entry: usize,
-    pub gradient: f64,
-    pub difference: f64,
-    pub error: f64,
-}
-
-/// How far to move for a difference: the second step where the first one's difference disagrees.
-///
-/// The error of a difference is of fourth order, so that the first step balances it with rounding at about 1e-12.
-/// Where a corner lies within that step, such as that of a rectifier, or the function bends fast, it is most likely
-/// out of reach of the second, whose rounding is still far from the limit. A wrong derivative agrees with neither.
-const STEPS: [f64; 2] = [5e-4, 2.5e-5];
-
-/// Compares derivatives with central differences of values as something moves by a distance, each difference from
-/// four neighbours, and returns the pair that is furthest apart.
-pub(crate) fn furthest(
-    derivatives: &[f64],
-    floor: f64,
-    mut moved_by: impl FnMut(f64) -> Result<Vec<f64>, RunError>,
-) -> Result<Compared, RunError> {
-    let unknown = |(entry, gradient): (usize, &f64)| Compared {
-        entry,
-        gradient: *gradient,
-        difference: f64::NAN,
-        error: f64::INFINITY,
-    };
-    let mut closest: Vec<Compared> = derivatives.iter().enumerate().map(unknown).collect();
-    for step in STEPS {
-        let mut at = |steps: f64| moved_by(steps * step);
-        let (far_below, below, above, far_above) = (at(-2.0)?, at(-1.0)?, at(1.0)?, at(2.0)?);
-        for closest in &mut closest {
-            let (entry, gradient) = (closest.entry, closest.gradient);
-            let sides = far_below[entry] - 8.0 * below[entry] + 8.0 * above[entry] - far_above[entry];
-            let difference = sides / (12.0 * step);
-            let error = (gradient - difference).abs() / (gradient.abs() + difference.abs()).max(floor);
-            // An error that is not a number is not less than any.
-            if error < closest.error {
-                *closest = Compared { entry, gradient, difference, error };
-            }
-        }
-        if closest.iter().all(|closest| closest.error <= LIMIT) {
-            break;
-        }
-    }
-    let further = |a: Compared, b: Compared| if b.error > a.error { b } else { a };
-    Ok(closest.into_iter().reduce(further).unwrap_or_default())
 }

@@ -401,14 +401,14 @@ impl<'a, 't> Saved<'a, 't> {
             let part = tape.part(self.forward_scan, Part::Stacked(id));
             feed(part.unwrap_or_else(|error| panic!("{error}")), Role::Sequence)
         };
-        let leads = node.shape.dims().first() == Some(&self.scan.rows);
+        let stacks = self.scan.stacks(&node.shape);
         match node.op {
             Op::Input(slot) => match self.around_it[slot as usize] {
                 Some(outer) => feed(outer, self.scan.roles[slot as usize]),
                 None => stacked(),
             },
             Op::Scan(_) => self.again(node),
-            _ if leads && self.varies[id.index()] => stacked(),
+            _ if stacks && self.varies[id.index()] => stacked(),
             _ => self.again(node),
         }
     }

@@ -3,7 +3,8 @@
 //! In reading order:
 //! [`shape`], [`dtype`] and [`tensor`] are the values; [`graph`] is the program and [`ops`] what it is
 //! made of; [`record`] grows it by operations on a [`var`], and [`trail`] spares it doing so twice;
-//! [`packing`], [`scan`](mod@scan) and [`segments`] put loops into it, and [`grad`](mod@grad) adds gradients; [`text`] writes programs and reads them, and [`graphviz`] draws them;
+//! [`packing`], [`scan`](mod@scan) and [`segments`] put loops into it, and [`grad`](mod@grad) adds gradients, from which [`jvp`](mod@jvp) makes
+//! derivatives along a direction; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and
 //! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is;
@@ -21,6 +22,7 @@ pub mod grad;
 pub mod graph;
 pub mod graphviz;
 pub mod interpret;
+pub mod jvp;
 mod kernels;
 pub mod not_finite;
 pub mod ops;
@@ -47,6 +49,7 @@ pub use error::{RunError, ShapeError};
 pub use grad::{MaybeVars, grad, try_grad};
 pub use graph::{Graph, NodeId};
 pub use interpret::interpret;
+pub use jvp::{jvp, vjp};
 pub use kernels::{PackedMatrix, add_product, multiply_in_registers};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use ops::{Custom, Windows, concat};

@@ -104,15 +104,24 @@ impl Scan {
         };
         let leads = node.shape.dims().first() == Some(&self.rows);
         let shape = match part {
-            Part::Stacked(_) if leads => node.shape.with_leading(self.packing.total()),
-            Part::Summed(_) if leads => node.shape.with_leading(self.packing.sequences()),
-            Part::Summed(_) => node.shape.clone(),
+            Part::Stacked(_) if self.stacks(&node.shape) => node.shape.with_leading(self.packing.total()),
+            Part::Summed(_) if self.stacks(&node.shape) => node.shape.with_leading(self.packing.sequences()),
+            Part::Summed(_) if !leads => node.shape.clone(),
             _ => {
-                let reason = "an output of a step needs the rows of the step as its leading axis";
+                let twice = if leads { ", and along no other: their number changes" } else { "" };
+                let reason =
+                    format!("an output of a step needs the rows of the step as its leading axis{twice}");
                 return Err(ShapeError::new("scan", [&node.shape], reason));
             }
         };
         Ok((shape, node.dtype))
+    }
+
+    /// Whether the values of a shape at all steps can lie one after another: the rows of the step are the leading axis,
+    /// and no other, since they are fewer or more in another step.
+    pub(crate) fn stacks(&self, shape: &Shape) -> bool {
+        let of_step = |dim: &Dim| self.rows.is_per_row() && dim.is_per_row();
+        shape.dims().first() == Some(&self.rows) && !shape.dims()[1..].iter().any(of_step)
     }
 
     /// Whether there is such a part.

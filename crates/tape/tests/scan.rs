@@ -131,6 +131,51 @@ fn a_gradient_inside_a_step_can_be_differentiated() {
     .unwrap_or_else(|error| panic!("{error}"));
 }
 
+/// A recurrence of whose step the scores are, those of each row with each other (n, n).
+fn look<'t>(packing: &Packing, v: &[Var<'t>]) -> Var<'t> {
+    let (last, _) = scan(packing, v[0], v[1], |h, x| {
+        let h = (h.dot(x.t()).tanh().dot(h) + x).tanh();
+        (h, h)
+    });
+    last.square().sum()
+}
+
+#[test]
+fn rows_may_look_at_each_other_within_a_step() {
+    // There are fewer scores in every step that fewer sequences reach.
+    for lengths in [&[2, 2][..], &[3, 1], &[3, 2, 1]] {
+        let packing = Packing::ragged(lengths);
+        let total = lengths.iter().sum();
+        let operands = [spread(&[lengths.len(), 2], 0), spread(&[total, 2], 1)];
+        check::grad(&operands, |v| look(&packing, v)).unwrap_or_else(|error| panic!("{lengths:?}: {error}"));
+        check::second_order(&operands, |v| look(&packing, v))
+            .unwrap_or_else(|error| panic!("{lengths:?}: {error}"));
+        let tape = Tape::new(DType::F64);
+        let v = operands.map(|value| tape.input(value));
+        let value = look(&packing, &v);
+        let wanted: Vec<Var<'_>> = [value].into_iter().chain(grad(value, &v)).collect();
+        let plain = interpret(&wanted).expect("numbers");
+        let mut engine = Engine::new();
+        let run = engine.run(&wanted).expect("numbers");
+        for (index, plain) in plain.iter().enumerate() {
+            for (a, b) in run.tensor(index).to_f64().iter().zip(plain.to_f64()) {
+                assert!((a - b).abs() < 1e-13, "{lengths:?}, value {index}: {a} is not {b}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(
+    expected = "scan of [n, n]: an output of a step needs the rows of the step as its leading axis, and \
+    along no other: their number changes"
+)]
+fn what_has_the_rows_of_a_step_twice_does_not_leave_it() {
+    let tape = Tape::new(DType::F64);
+    let [h, x] = [spread(&[2, 3], 0), spread(&[4, 3], 1)].map(|value| tape.input(value));
+    scan(&Packing::uniform(2, 2), h, x, |h, x| (h, h.dot(x.t())));
+}
+
 #[test]
 #[should_panic(
     expected = "add of [n, 3] and [4, 3]: aligned at the last axis, two extents are neither equal nor 1; \

@@ -2,13 +2,14 @@
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use tape::check::{Compared, floor, furthest};
 use tape::{Engine, RunError, Segments, Tape, Tensor, Var, Vars, try_grad};
 
 use super::equalities::start_of_its_own;
 use super::properties::{Measured, figure};
 use super::trial::{POINTS, Shown, Trial, filled, noisy, numbers_of};
 use crate::cell::{Cell, unroll_from, unroll_in_segments};
-use crate::check::{self, CheckError, Compared, furthest};
+use crate::check::{self, CheckError};
 use crate::layout::indices;
 use crate::param::Param;
 use crate::params::Params;
@@ -71,10 +72,11 @@ pub(super) fn along_directions(trial: &Trial<'_>) -> Result<Measured, RunError> 
         let derivative = direction.project(&gradients);
         let mut engine = Engine::new();
         let derivative = engine.run(&[derivative])?.number(0);
-        let compared = furthest(&[derivative], check::floor(&[derivative]), |distance| {
+        let moved_by = |distance: f64| -> Result<Vec<f64>, RunError> {
             direction.move_by(distance);
             Ok(vec![engine.run(&[number])?.number(0)])
-        })?;
+        };
+        let compared = furthest(&[derivative], floor(&[derivative]), moved_by)?;
         if compared.error >= worst.error {
             worst = compared;
         }
@@ -114,7 +116,7 @@ pub(super) fn second_order(trial: &Trial<'_>) -> Result<Measured, RunError> {
     };
     let derivatives = numbers(&second)?;
     let Compared { entry, gradient, difference, error } =
-        furthest(&derivatives, check::floor(&derivatives), |distance| {
+        furthest(&derivatives, floor(&derivatives), |distance| {
             direction.move_by(distance);
             numbers(&first)
         })?;

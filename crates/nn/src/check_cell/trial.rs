@@ -2,11 +2,11 @@
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use tape::check::project;
 use tape::{Bundle, DType, Engine, MaybeVars, RunError, Tape, Tensor, Var, Vars, concat, try_grad};
 
 use crate::any_cell::Erased;
 use crate::cell::{Cell, unroll, zero_state};
-use crate::check::project;
 use crate::init;
 use crate::layout::{Layout, indices};
 use crate::param::{Param, hash};
@@ -248,7 +248,10 @@ impl<'t> Shown<'t> {
 
     /// A single number that depends on every entry.
     pub fn number(&self) -> Var<'t> {
-        self.values().map(project).reduce(|sum, number| sum + number).expect("there are outputs")
+        self.values()
+            .map(|value| project(value, 0))
+            .reduce(|sum, number| sum + number)
+            .expect("there are outputs")
     }
 }
 

@@ -108,6 +108,44 @@ fn a_query_sees_the_entries_there_are() {
     check(declare_additive, ADDITIVE);
 }
 
+#[test]
+fn masked_scores_have_no_share() {
+    for seed in 0..4 {
+        let mut draw = Draw::new(seed + 260);
+        let [n, entries, width] = draw.sizes();
+        let seen = draw.marks(n * entries);
+        let mut params = Params::new(DType::F64);
+        let scores = input(&mut params, "scores", &[n, entries]);
+        let queries = input(&mut params, "queries", &[n, 1, width]);
+        let keys = input(&mut params, "keys", &[n, entries, width]);
+        scatter(&mut params, &mut draw);
+        // Over the scores of what is seen, and nothing elsewhere or where nothing is.
+        let masked = |scores: &[f64]| -> Vec<f64> {
+            let rows = scores.chunks(entries).zip(seen.chunks(entries));
+            rows.flat_map(|(scores, seen)| {
+                let pairs = || scores.iter().zip(seen);
+                let sum: f64 = pairs().filter(|(_, seen)| **seen).map(|(score, _)| score.exp()).sum();
+                pairs().map(|(score, seen)| if *seen { score.exp() / sum } else { 0.0 }).collect::<Vec<_>>()
+            })
+            .collect()
+        };
+        let mask = || seen.iter().map(|seen| f64::from(u8::from(*seen)));
+        let expected = masked(&of(&params, "input/scores"));
+        layer(&params, &expected, |tape| {
+            masked_softmax(scores.on(tape), tape.input_numbers([n, entries], mask()))
+        });
+        let [q, k] = ["input/queries", "input/keys"].map(|name| of(&params, name));
+        let products = k
+            .chunks(width)
+            .enumerate()
+            .map(|(row, key)| dot(&q[row / entries * width..][..width], key) / (width as f64).sqrt());
+        layer(&params, &masked(&products.collect::<Vec<_>>()), |tape| {
+            let mask = tape.input_numbers([n, 1, entries], mask());
+            scaled_dot_weights(queries.on(tape), keys.on(tape), mask)
+        });
+    }
+}
+
 /// Three sequences over a memory of which the second has nothing, as weights of a store.
 struct Batch {
     params: Params,

@@ -1,6 +1,6 @@
 //! The cross entropy over time against plain loops.
 
-use nn::{Layout, Params, Sequence, TemporalSoftmax, temporal_softmax};
+use nn::{Layout, Params, Sequence, TemporalSoftmax, smoothed_temporal_softmax, temporal_softmax};
 use tape::{DType, Tape, Var};
 
 use crate::support::{Draw, close, compute, input, layer, of, scatter};
@@ -45,6 +45,30 @@ fn marked_steps_are_summed_and_sequences_averaged() {
             });
             let tape = params.tape();
             assert_eq!(cross_entropy(scores.on(&tape), batch).words, count);
+        }
+    }
+}
+
+#[test]
+fn smoothed_words_are_a_mixture() {
+    for seed in 0..4 {
+        let mut draw = Draw::new(seed + 20);
+        let [n, t, vocabulary] = draw.sizes();
+        let (words, mask) = (draw.words(n * t, vocabulary), draw.marks(n * t));
+        let mut params = Params::new(DType::F64);
+        let scores = input(&mut params, "scores", &[n, t, vocabulary]);
+        scatter(&mut params, &mut draw);
+        let values = of(&params, "input/scores");
+        // A share of ε is spread evenly over all words, whichever is right.
+        let right = sum_loop(&values, &words, &mask, vocabulary);
+        let word = |word| sum_loop(&values, &vec![word; n * t], &mask, vocabulary);
+        let any = (0..vocabulary as i32).map(word).sum::<f64>() / vocabulary as f64;
+        for smoothing in [0.0, 0.1, 0.9] {
+            let expected = (1.0 - smoothing) * right + smoothing * any;
+            layer(&params, &[expected], |tape| {
+                let scores = Sequence::pack(scores.on(tape), &Layout::full(n, t));
+                smoothed_temporal_softmax(&scores, &words, &mask, smoothing).sum
+            });
         }
     }
 }

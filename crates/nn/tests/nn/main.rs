@@ -5,6 +5,7 @@ mod battery;
 mod cells;
 mod checks;
 mod cs231n;
+mod enrolment;
 mod faults;
 mod initial;
 mod layers;

@@ -59,9 +59,3 @@ impl<'t> Var<'t> {
         self.apply(Barrier)
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    vec![Sample::new(Barrier, vec![real([2, 3])]), Sample::new(Barrier, vec![real([0, 2])])]
-}

@@ -231,25 +231,3 @@ operator!(Add, add);
 operator!(Sub, sub);
 operator!(Mul, mul);
 operator!(Div, div);
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let positive = |dims: &[usize]| real(dims).range(0.3..1.2);
-    let larger = |dims: &[usize]| real(dims).range(1.3..2.5);
-    Binary::ALL
-        .iter()
-        .flat_map(|op| {
-            [
-                Sample::new(*op, vec![positive(&[2, 3]), larger(&[2, 3])]),
-                Sample::new(*op, vec![larger(&[2, 3]), positive(&[3])]),
-                Sample::new(*op, vec![positive(&[2, 1]), larger(&[1, 3])]),
-                Sample::new(*op, vec![larger(&[]), positive(&[2])]),
-                Sample::new(*op, vec![larger(&[0, 3]), positive(&[3])]),
-                Sample::new(*op, vec![positive(&[2, 1, 2]), larger(&[2, 3, 2])]),
-                Sample::new(*op, vec![larger(&[2, 2, 3]), positive(&[2, 1, 1])]),
-                Sample::new(*op, vec![larger(&[2, 2, 3]), positive(&[1, 2, 1])]),
-            ]
-        })
-        .collect()
-}

@@ -104,12 +104,3 @@ pub fn concat<'t>(parts: &[Var<'t>], axis: usize) -> Var<'t> {
     let first = parts.first().expect("concat needs at least one tensor");
     first.tape().push(Concat { axis: u8::try_from(axis).expect("an axis below 256") }, parts)
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    vec![
-        Sample::new(Concat { axis: 0 }, vec![real([1, 2]), real([3, 2])]),
-        Sample::new(Concat { axis: 1 }, vec![real([2, 1]), real([2, 2]), real([2, 0])]),
-    ]
-}

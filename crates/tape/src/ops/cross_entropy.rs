@@ -155,19 +155,6 @@ impl<'t> Var<'t> {
 }
 
 #[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, indices, real};
-    vec![
-        Sample::new(CrossEntropy, vec![real([3, 4]), indices([3], &[1, 3, 0])]),
-        Sample::new(CrossEntropy, vec![real([2, 2, 3]), indices([2, 2], &[0, 2, 1, 1])]),
-        Sample::new(CrossEntropy, vec![real([1, 1]), indices([1], &[0])]),
-        Sample::new(CrossEntropy, vec![real([0, 4]), indices([0], &[])]),
-        Sample::new(CrossEntropyGradient, vec![real([3, 4]), indices([3], &[1, 3, 0]), real([3])]),
-        Sample::new(CrossEntropyGradient, vec![real([2, 1, 3]), indices([2, 1], &[0, 2]), real([2, 1])]),
-    ]
-}
-
-#[cfg(test)]
 mod tests {
     use crate::dtype::DType;
     use crate::interpret::interpret;

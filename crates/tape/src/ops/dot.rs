@@ -1,6 +1,9 @@
 //! Matrix product. For `C = A B` the gradients are `dA = dC Bᵀ` and `dB = Aᵀ dC`.
 //!
 //! Each operand may be taken transposed, which costs no movement; gradients use that.
+//!
+//! Terms that are too large for the type are infinite here. The engine's multiply-adds do not round a term before it is
+//! added, so that where such terms cancel it has a number and the plain loop has none.
 
 use smallvec::smallvec;
 
@@ -174,22 +177,4 @@ impl<'t> Var<'t> {
     pub(crate) fn product(self, other: Var<'t>, transpose_left: bool, transpose_right: bool) -> Var<'t> {
         self.tape().push(Dot { transpose_left, transpose_right }, &[self, other])
     }
-}
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |a, b, left: &[usize], right: &[usize]| {
-        Sample::new(Dot { transpose_left: a, transpose_right: b }, vec![real(left), real(right)])
-    };
-    vec![
-        of(false, false, &[2, 3], &[3, 4]),
-        of(true, false, &[3, 2], &[3, 4]),
-        of(false, true, &[2, 3], &[4, 3]),
-        of(true, true, &[3, 2], &[4, 3]),
-        of(false, false, &[2, 2, 3], &[2, 3, 1]),
-        of(true, true, &[2, 3, 2], &[2, 4, 3]),
-        of(false, false, &[0, 3], &[3, 2]),
-        of(false, false, &[2, 0], &[0, 2]),
-    ]
 }

@@ -99,10 +99,3 @@ impl<'t> Var<'t> {
         self.tape().number(0.0).expand(self.shape())
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |from: &[usize], to: &[usize]| Sample::new(Expand::new(Shape::from(to)), vec![real(from)]);
-    vec![of(&[3], &[2, 3]), of(&[2, 1], &[2, 3]), of(&[], &[2]), of(&[1, 2, 1], &[3, 2, 2]), of(&[1], &[0])]
-}

@@ -156,16 +156,3 @@ impl<'t> Var<'t> {
         self.tape().push(ScatterAdd { rows: rows.into() }, &[self, indices])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, indices, real};
-    let scatter = ScatterAdd { rows: Dim::new(4) };
-    vec![
-        Sample::new(Gather, vec![real([4, 2]), indices([3], &[1, 3, 1])]),
-        Sample::new(Gather, vec![real([3]), indices([2, 2], &[0, 2, 2, 1])]),
-        Sample::new(Gather, vec![real([3, 2]), indices([0], &[])]),
-        Sample::new(scatter, vec![real([3, 2]), indices([3], &[1, 3, 1])]),
-        Sample::new(scatter, vec![real([2, 2]), indices([2, 2], &[0, 3, 3, 1])]),
-    ]
-}

@@ -61,13 +61,3 @@ impl<'t> Var<'t> {
         self.tape().push(LogSoftmax, &[self])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    vec![
-        Sample::new(LogSoftmax, vec![real([2, 3])]),
-        Sample::new(LogSoftmax, vec![real([2, 2, 1])]),
-        Sample::new(LogSoftmax, vec![real([0, 3])]),
-    ]
-}

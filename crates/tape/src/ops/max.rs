@@ -87,15 +87,6 @@ impl<'t> Var<'t> {
 }
 
 #[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |axes: &[usize], dims: &[usize]| {
-        Sample::new(Max { axes: Axes::new(axes.iter().copied()) }, vec![real(dims)])
-    };
-    vec![of(&[0], &[3, 2]), of(&[1], &[3, 4]), of(&[1, 3], &[2, 2, 2, 2]), of(&[1], &[0, 2])]
-}
-
-#[cfg(test)]
 mod tests {
     use crate::{DType, Tape, Tensor, grad};
 

@@ -1,8 +1,9 @@
 //! The operations. One file each; the list at the foot of [`Op`] enrols a file everywhere.
 //!
 //! A file says everything about its operation in this order: formula and gradient in words, the
-//! struct with its attributes, [`Rule`] (shape, evaluation, gradient), the methods that people call,
-//! samples for the shared tests. Passes ask an operation for its [`Kind`] and never list operations.
+//! struct with its attributes, [`Rule`] (shape, evaluation, gradient), the methods that people call. The op table,
+//! `tests/op_table`, does not compile before a new operation has samples there. Passes ask an operation for its
+//! [`Kind`] and never list operations.
 
 mod barrier;
 mod binary;
@@ -18,8 +19,6 @@ mod pad;
 mod part;
 mod pick;
 mod reshape;
-#[cfg(test)]
-mod samples;
 mod scalar;
 mod slice;
 mod softmax;
@@ -53,7 +52,7 @@ pub use reshape::Reshape;
 pub use scalar::Scalar;
 pub use slice::Slice;
 pub use softmax::Softmax;
-pub use sum::Sum;
+pub use sum::{Axes, Sum};
 pub use transpose::Transpose;
 pub use unary::Unary;
 pub use unfold::{Fold, Unfold, Windows};
@@ -255,9 +254,34 @@ macro_rules! operations {
             }
         }
 
-        /// The names of all operations, for the test that none lacks samples.
-        #[cfg(test)]
-        const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+        /// The operations without their settings. A `match` over it does not compile when one is added, which is how
+        /// the op table, `tests/op_table`, sees to it that none goes untested.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[allow(missing_docs, reason = "each is explained where `Op` has it")]
+        pub enum Operation {
+            Input,
+            Scan,
+            Fused,
+            $($name,)*
+        }
+
+        impl Operation {
+            /// All of them.
+            pub const ALL: &[Operation] =
+                &[Operation::Input, Operation::Scan, Operation::Fused, $(Operation::$name),*];
+        }
+
+        impl Op {
+            /// Which operation it is.
+            pub fn operation(&self) -> Operation {
+                match self {
+                    Op::Input(_) => Operation::Input,
+                    Op::Scan(_) => Operation::Scan,
+                    Op::Fused(_) => Operation::Fused,
+                    $(Op::$name(_) => Operation::$name,)*
+                }
+            }
+        }
 
         $(impl From<$name> for Op {
             fn from(op: $name) -> Op {

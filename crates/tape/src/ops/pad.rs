@@ -97,10 +97,3 @@ impl<'t> Var<'t> {
         self.tape().push(Pad { axis, before: number(before), after: number(after) }, &[self])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |axis, before, after, dims: &[usize]| Sample::new(Pad { axis, before, after }, vec![real(dims)]);
-    vec![of(0, 1, 2, &[2, 2]), of(1, 0, 1, &[2, 3]), of(1, 2, 0, &[2, 1, 2]), of(0, 1, 1, &[0, 2])]
-}

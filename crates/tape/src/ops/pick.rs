@@ -1,5 +1,6 @@
 //! One element of each row by an index, as the score of the right word, and the reverse: one element
-//! of each row placed among zeros. The two are each other's gradient.
+//! of each row placed among zeros. The two are each other's gradient. An index outside of the row is an error of the
+//! run; where a pass sees that the placed elements are only summed or picked again, nothing is placed and no index read.
 
 use smallvec::smallvec;
 
@@ -143,15 +144,4 @@ impl<'t> Var<'t> {
         let width = u32::try_from(width).expect("an extent below 2^31");
         self.tape().push(Place { width }, &[self, indices])
     }
-}
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, indices, real};
-    vec![
-        Sample::new(Pick, vec![real([3, 4]), indices([3], &[1, 3, 0])]),
-        Sample::new(Pick, vec![real([2, 2, 3]), indices([2, 2], &[0, 2, 1, 1])]),
-        Sample::new(Pick, vec![real([0, 4]), indices([0], &[])]),
-        Sample::new(Place { width: 4 }, vec![real([3]), indices([3], &[1, 3, 0])]),
-    ]
 }

@@ -76,10 +76,3 @@ impl<'t> Var<'t> {
         self.tape().push(Reshape::new(shape), &[self])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |from: &[usize], to: &[usize]| Sample::new(Reshape::new(Shape::from(to)), vec![real(from)]);
-    vec![of(&[2, 3], &[3, 2]), of(&[4], &[2, 1, 2]), of(&[1], &[]), of(&[0, 3], &[3, 0])]
-}

@@ -166,10 +166,3 @@ impl<'t> Var<'t> {
         parts
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |axis, start, len, dims: &[usize]| Sample::new(Slice { axis, start, len }, vec![real(dims)]);
-    vec![of(0, 1, 2, &[4, 2]), of(1, 0, 1, &[2, 3]), of(1, 1, 2, &[2, 3, 2]), of(0, 1, 0, &[2, 2])]
-}

@@ -83,13 +83,3 @@ impl<'t> Var<'t> {
         self.tape().push(Softmax, &[self])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    vec![
-        Sample::new(Softmax, vec![real([2, 3])]),
-        Sample::new(Softmax, vec![real([2, 2, 1])]),
-        Sample::new(Softmax, vec![real([0, 3])]),
-    ]
-}

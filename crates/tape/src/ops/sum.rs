@@ -202,12 +202,3 @@ impl<'t> Var<'t> {
         if sum.shape() == *narrow { sum } else { sum.reshape(narrow.clone()) }
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |axes: &[usize], dims: &[usize]| {
-        Sample::new(Sum { axes: Axes::new(axes.iter().copied()) }, vec![real(dims)])
-    };
-    vec![of(&[0], &[3, 2]), of(&[1], &[3, 2]), of(&[0, 2], &[2, 3, 2]), of(&[1], &[2, 0]), of(&[0], &[1])]
-}

@@ -126,10 +126,3 @@ impl<'t> Var<'t> {
         self.transpose(&order)
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |order: &[usize], dims: &[usize]| Sample::new(Transpose::new(order), vec![real(dims)]);
-    vec![of(&[1, 0], &[2, 3]), of(&[2, 0, 1], &[2, 3, 4]), of(&[0], &[3]), of(&[1, 0], &[0, 2])]
-}

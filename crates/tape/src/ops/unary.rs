@@ -97,7 +97,7 @@ table! {
     /// The logistic function `1 / (1 + exp(-x))`.
     Sigmoid sigmoid, |x| logistic(x), |up, at| up.sigmoid_grad(at.output());
     /// The element where it is positive, else 0. The slope at 0 is 0.
-    Relu relu, |x| if x > T::zero() { x } else { x * T::zero() }, |up, at| up * at.input(0).step();
+    Relu relu, |x| if x <= T::zero() { T::zero() } else { x }, |up, at| up * at.input(0).step();
     /// 1 where the element is positive, else 0. The slope is 0 everywhere.
     Step step, |x| if x > T::zero() { T::one() } else { T::zero() }, |_up, _at| Flat;
     /// `ln(1 + exp(x))`, a smooth [`relu`](Var::relu).
@@ -170,18 +170,6 @@ impl<'t> std::ops::Neg for Var<'t> {
     fn neg(self) -> Var<'t> {
         self.negate()
     }
-}
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let range = |op: Unary| match op {
-        Unary::Ln | Unary::Sqrt | Unary::Recip => 0.4..2.0,
-        Unary::Relu | Unary::Step | Unary::Abs | Unary::Sign => 0.2..1.5,
-        _ => -1.5..1.5,
-    };
-    let of = |op: Unary| Sample::new(op, vec![real([2, 3]).range(range(op))]);
-    Unary::ALL.iter().map(|op| of(*op)).collect()
 }
 
 #[cfg(test)]

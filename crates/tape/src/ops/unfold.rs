@@ -226,19 +226,3 @@ impl<'t> Var<'t> {
         self.tape().push(Fold { windows, height: pixels(height), width: pixels(width) }, &[self])
     }
 }
-
-#[cfg(test)]
-pub(super) fn samples() -> Vec<super::samples::Sample> {
-    use super::samples::{Sample, real};
-    let of = |size, stride, padding, dims: &[usize]| {
-        Sample::new(Unfold { windows: Windows { size, stride, padding } }, vec![real(dims)])
-    };
-    let windows = Windows { size: 2, stride: 1, padding: 1 };
-    vec![
-        of(3, 1, 1, &[2, 4, 3, 2]),
-        of(2, 2, 0, &[1, 4, 4, 1]),
-        of(3, 2, 1, &[1, 5, 4, 2]),
-        of(1, 1, 2, &[1, 1, 1, 2]),
-        Sample::new(Fold { windows, height: 2, width: 3 }, vec![real([2, 3, 4, 8])]),
-    ]
-}
