@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tape::DType;
 
 use super::Vision;
+use crate::data::collection::LARGEST_SIDE;
 use crate::data::{Captions, NULL, Pictures, Split};
 use crate::error::Error;
 
@@ -149,6 +150,11 @@ impl ModelSettings {
                 return refused(format!("a dropout of {what} of {rate}; give 0 or more and less than 1"));
             }
         }
+        if let Input::Pixels { height, width } = self.input
+            && [height, width].iter().any(|side| !(1..=LARGEST_SIDE).contains(side))
+        {
+            return refused(format!("pictures of {height} by {width} pixels; give 1 to {LARGEST_SIDE} a side"));
+        }
         for (what, width) in [("word's vector", self.embedding), ("hidden state", self.hidden)] {
             if width == 0 {
                 return refused(format!("a {what} of width 0; give 1 or more"));
@@ -202,6 +208,28 @@ impl ModelSettings {
         Ok(())
     }
 
+    /// A bound from below for the numbers of a model with a cell of [`nn::cells`], found without declaring it: a file that
+    /// claims a model of any size must be refused before the model takes memory. The model has a few times as many.
+    pub(crate) fn least_weights(&self, cell: &NamedCell) -> u128 {
+        let [width, hidden] = [self.embedding, self.hidden].map(|width| width as u128);
+        let words = self.vocabulary as u128 * width;
+        let seen = Vision::grid_width(self.input) as u128;
+        let of_cell = || least_weights(cell, self.cell_inputs() as u128, hidden);
+        let decoder = match self.architecture {
+            Architecture::Recurrent => of_cell().saturating_add(seen * hidden),
+            Architecture::Attention { width } => of_cell().saturating_add((seen + hidden) * width as u128),
+            Architecture::Transformer { layers, positions, .. } => {
+                let layer = width * width + width * hidden;
+                layer.saturating_mul(layers as u128).saturating_add(width * positions as u128)
+            }
+        };
+        let head = match self.architecture {
+            Architecture::Transformer { .. } => 0,
+            _ => Vision::least_weights(self.input),
+        };
+        words.saturating_add(decoder).saturating_add(head)
+    }
+
     /// Whether captions are not too long for the model.
     ///
     /// # Errors
@@ -217,6 +245,20 @@ impl ModelSettings {
              shorten the captions"
         )))
     }
+}
+
+/// The numbers in the matrices of a cell: a cell has `a WH + b H² + …` of them, and differences of small ones tell `a` and `b`.
+fn least_weights(cell: &NamedCell, inputs: u128, hidden: u128) -> u128 {
+    let count = |inputs: usize, hidden: usize| {
+        let mut aside = Params::new(DType::F32);
+        cell.declare(aside.scope("rnn"), inputs, hidden);
+        aside.weight_count()
+    };
+    let [small, wide, high, large, higher] =
+        [(8, 8), (16, 8), (8, 16), (16, 16), (8, 24)].map(|(inputs, hidden)| count(inputs, hidden) as u128);
+    let a = (large + small).saturating_sub(wide + high) / 64;
+    let b = (higher + small).saturating_sub(2 * high) / 128;
+    (a * inputs).saturating_add(b * hidden).saturating_mul(hidden)
 }
 
 /// The steps of the longest of some captions.
