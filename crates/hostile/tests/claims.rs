@@ -215,7 +215,7 @@ fn event_files_programs_and_requests() {
     run("events", &[&[100][..], &u64::MAX.to_le_bytes(), &[0; 20]].concat());
     let shape = "f32[2147483647, 2147483647, 2147483647, 2147483647]";
     let error = tape::text::parse(&format!("%0 = input 0 {shape}\noutputs %0")).expect_err("more than there is");
-    assert!(error.to_string().contains("more elements than can be counted"), "{error}");
+    assert!(error.to_string().contains("expected a type"), "{error}");
     run("program_text", b"%0 = scan steps=4294967295x4294967295 f32 {\n}\noutputs %0");
     let head = "POST /api/describe HTTP/1.1\r\nHost: localhost\r\n";
     run("request", format!("{head}Content-Length: 1000000000000\r\n\r\n").as_bytes());
