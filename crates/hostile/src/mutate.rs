@@ -18,9 +18,9 @@ const TEXTS: [&[u8]; 12] = [
 ];
 
 impl Mutator {
-    /// Changed copies of some seeds, always the same.
-    pub fn new(seeds: Vec<Vec<u8>>) -> Mutator {
-        Mutator { state: 1, seeds }
+    /// Changed copies of some seeds, always the same ones for a number.
+    pub fn new(seeds: Vec<Vec<u8>>, number: u64) -> Mutator {
+        Mutator { state: number, seeds }
     }
 
     /// A number below a bound that is not 0: a step of SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>).

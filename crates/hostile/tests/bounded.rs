@@ -1,4 +1,5 @@
-//! Every target, in the bounded form: its seeds, what was found with it, and changed copies of both.
+//! Every target, in the bounded form: its seeds, what was found with it, and changed copies of both. `UNSPOOL_EXECUTIONS` asks for
+//! more copies, `UNSPOOL_SEED` for others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,10 @@ fn check(name: &str) {
     seeds.extend(found(target));
     seeds.iter().for_each(|bytes| run(target, bytes));
     run(target, b"");
-    let mut mutator = Mutator::new(seeds);
-    (0..target.executions).for_each(|_| run(target, &mutator.next()));
+    let asked = |name: &str| std::env::var(name).ok().map(|number| number.parse().expect("a whole number"));
+    let mut mutator = Mutator::new(seeds, asked("UNSPOOL_SEED").unwrap_or(1));
+    let executions = asked("UNSPOOL_EXECUTIONS").unwrap_or(target.executions.into());
+    (0..executions).for_each(|_| run(target, &mutator.next()));
 }
 
 macro_rules! bounded {

@@ -52,6 +52,9 @@ fn numpy_arrays() {
     check(b"\x93NUMPY\x02\x00\xff\xff\xff\xff", read_features, "claims a header of 4294967295 bytes");
 }
 
+/// The largest size that an archive of 32 bits can claim; one more means another form.
+const MOST: u32 = u32::MAX - 1;
+
 /// An archive with one array that is stored as it is, whose sizes are lies.
 fn npz(name: &str, array: &[u8], claimed: u32) -> Vec<u8> {
     let sizes = [claimed.to_le_bytes(), claimed.to_le_bytes()].concat();
@@ -75,8 +78,8 @@ fn archives_of_numpy() {
     let honest = npy("<f4", "(1000000000000,)");
     check(&npz("features.npy", &honest, honest.len() as u32), read_features, "more than the");
     // The archive says that four gigabytes follow, and so does the array.
-    check(&npz("features.npy", &npy("<f4", "(1000000000,)"), u32::MAX), read_features, "features");
-    check(&npz("names.npy", &npy("<U1000000000", "(1,)"), u32::MAX), read_features, "names");
+    check(&npz("features.npy", &npy("<f4", "(1000000000,)"), MOST), read_features, "file.json");
+    check(&npz("names.npy", &npy("<U1000000000", "(1,)"), MOST), read_features, "file.json");
 }
 
 /// A header of safetensors with some bytes after it.
@@ -145,7 +148,11 @@ fn forms_of_json_and_tables() {
     check(&deep, |path| text(Karpathy { file: path.into() }.list()), "cannot be read as Karpathy's splits");
     check(&deep, |path| text(Coco { files: vec![(path.into(), None)] }.list()), "cannot be read as COCO's annotations");
     check(&vec![b'['; 200_000], |path| text(Corpus::read(path, path, false)), "is not what was expected");
-    check(&vec![b'['; 200_000], |path| text(lab::run_dir::read_config::<Value>(path.parent().expect("a folder"))), "");
+    let config = |path: &Path| {
+        std::fs::rename(path, path.with_file_name("config.json")).expect("it is there");
+        text(lab::run_dir::read_config::<Value>(path.parent().expect("a folder")))
+    };
+    check(&vec![b'['; 200_000], config, "holds other settings");
     // A table of one field that is never closed is read, for it is as long as it says.
     let open = [b"image,caption\na,\"".to_vec(), vec![b'x'; 300_000]].concat();
     check(&open, |path| text(Table { file: path.into(), columns: None }.list().map_err(|_| "").and(Err::<(), _>("read"))), "read");
@@ -183,17 +190,21 @@ fn checkpoints() {
         text(Model::load(path))
     };
     let terabyte = 1_000_000_000_000_u64;
-    for (key, value) in [
-        ("hidden", json!(terabyte)),
-        ("embedding", json!(terabyte)),
-        ("input", json!({ "features": { "width": terabyte } })),
-        ("input", json!({ "pixels": { "height": terabyte, "width": 4 } })),
-        ("architecture", json!({ "attention": { "width": terabyte } })),
-        ("hidden", json!(100_000)),
+    for (key, value, expected) in [
+        ("hidden", json!(terabyte), "tells of a model of at least"),
+        ("hidden", json!(u64::MAX), "tells of a model of at least"),
+        ("hidden", json!(100_000), "tells of a model of at least"),
+        ("embedding", json!(u64::MAX), "tells of a model of at least"),
+        ("input", json!({ "features": { "width": terabyte } }), "tells of a model of at least"),
+        ("input", json!({ "pixels": { "height": terabyte, "width": terabyte } }), "tells of a model of at least"),
+        ("input", json!({ "pixels": { "height": terabyte, "width": 4 } }), "give 1 to 1024 a side"),
+        ("architecture", json!({ "attention": { "width": terabyte } }), "tells of a model of at least"),
+        ("architecture", json!({ "transformer": { "layers": terabyte, "heads": 1, "positions": 9, "norm_first": true } }), "tells of a model of at least"),
+        ("architecture", json!({ "transformer": { "layers": 1, "heads": 1, "positions": terabyte, "norm_first": true } }), "tells of a model of at least"),
     ] {
         let mut claims = state.clone();
         claims["settings"][key] = value;
-        check(record(&claims).as_bytes(), load, "");
+        check(record(&claims).as_bytes(), load, expected);
         // The unchanged one is a model, or this would show nothing.
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("model.json");

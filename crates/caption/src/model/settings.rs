@@ -212,14 +212,15 @@ impl ModelSettings {
     /// claims a model of any size must be refused before the model takes memory. The model has a few times as many.
     pub(crate) fn least_weights(&self, cell: &NamedCell) -> u128 {
         let [width, hidden] = [self.embedding, self.hidden].map(|width| width as u128);
-        let words = self.vocabulary as u128 * width;
         let seen = Vision::grid_width(self.input) as u128;
-        let of_cell = || least_weights(cell, self.cell_inputs() as u128, hidden);
         let decoder = match self.architecture {
-            Architecture::Recurrent => of_cell().saturating_add(seen * hidden),
-            Architecture::Attention { width } => of_cell().saturating_add((seen + hidden) * width as u128),
+            Architecture::Recurrent => least_weights(cell, width, hidden).saturating_add(seen * hidden),
+            Architecture::Attention { width: compared } => {
+                let attention = (seen + hidden).saturating_mul(compared as u128);
+                least_weights(cell, width + seen, hidden).saturating_add(attention)
+            }
             Architecture::Transformer { layers, positions, .. } => {
-                let layer = width * width + width * hidden;
+                let layer = (width + hidden).saturating_mul(width);
                 layer.saturating_mul(layers as u128).saturating_add(width * positions as u128)
             }
         };
@@ -227,7 +228,7 @@ impl ModelSettings {
             Architecture::Transformer { .. } => 0,
             _ => Vision::least_weights(self.input),
         };
-        words.saturating_add(decoder).saturating_add(head)
+        (self.vocabulary as u128 * width).saturating_add(decoder).saturating_add(head)
     }
 
     /// Whether captions are not too long for the model.

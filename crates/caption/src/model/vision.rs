@@ -84,7 +84,7 @@ impl Vision {
             Input::Features { .. } => 0,
             Input::Pixels { height, width } => {
                 let halved = |side: usize| (side >> CHANNELS.len()) as u128;
-                halved(height) * halved(width) * (MAP * FEATURES) as u128
+                (halved(height) * halved(width)).saturating_mul((MAP * FEATURES) as u128)
             }
         }
     }

@@ -179,10 +179,11 @@ fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leav
             (((seen + h.dot(w) + c.dot(w.t())).tanh(), seen), seen + x)
         }
         7 => {
-            // A loop in a loop in a loop, and one that is used by two others.
+            // A loop in a loop in a loop; what is looked at is seen from the innermost but one.
+            let seen = memory.rows();
             let (far, ()) = scan_reverse(&Packing::uniform(2, Dim::ROWS), (h, c), (), |(h, c), ()| {
                 let (near, ()) = scan(&Packing::uniform(2, Dim::ROWS), h, (), |h, ()| ((h.dot(w) + c * x).tanh(), ()));
-                ((near, (c + near * memory.rows()).sigmoid()), ())
+                ((near, (c + near * seen).sigmoid()), ())
             });
             (far, far.0 * far.1)
         }
