@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
-static NAME: LazyLock<String> = LazyLock::new(|| std::env::var("UNSPOOL_TARGET").expect("UNSPOOL_TARGET names a target"));
+static NAME: LazyLock<String> =
+    LazyLock::new(|| std::env::var("UNSPOOL_TARGET").expect("UNSPOOL_TARGET names a target"));
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::run(&NAME, bytes));

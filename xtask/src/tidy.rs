@@ -66,7 +66,8 @@ fn walk(root: &Path, folder: &str, paths: &mut BTreeSet<String>) -> io::Result<(
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let path = format!("{folder}{name}");
-        if [".git", "target", "runs", "fuzz/artifacts", "fuzz/corpus", "fuzz/target"].contains(&path.as_str()) {
+        if [".git", "target", "runs", "fuzz/artifacts", "fuzz/corpus", "fuzz/target"].contains(&path.as_str())
+        {
             continue;
         }
         if entry.file_type()?.is_dir() {

@@ -24,7 +24,14 @@ pub fn features(bytes: &[u8]) {
 
 /// Arrays of one array, some of which are refused.
 pub fn npy() -> Vec<Vec<u8>> {
-    fixtures!["float16.npy", "float32.npy", "big_endian_float64.npy", "fortran.npy", "integers.npy", "objects.npy"]
+    fixtures![
+        "float16.npy",
+        "float32.npy",
+        "big_endian_float64.npy",
+        "fortran.npy",
+        "integers.npy",
+        "objects.npy"
+    ]
 }
 
 /// HDF5 files of one table and of several.
@@ -43,13 +50,17 @@ pub fn npz(bytes: &[u8]) {
 
 /// The bytes as `features` and, from the second array on, as `names`.
 fn archive(bytes: &[u8]) -> Vec<u8> {
-    let second = bytes.windows(6).skip(1).position(|six| six == b"\x93NUMPY").map_or(bytes.len(), |at| at + 1);
+    let second =
+        bytes.windows(6).skip(1).position(|six| six == b"\x93NUMPY").map_or(bytes.len(), |at| at + 1);
     let (array, names) = bytes.split_at(second);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let plain = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for (name, content) in [("features.npy", array), ("names.npy", names)] {
         if !content.is_empty() {
-            archive.start_file(name, plain).and_then(|()| Ok(archive.write_all(content)?)).expect("memory takes it");
+            archive
+                .start_file(name, plain)
+                .and_then(|()| Ok(archive.write_all(content)?))
+                .expect("memory takes it");
         }
     }
     archive.finish().expect("memory takes it").into_inner()
@@ -98,7 +109,10 @@ pub fn prepared(bytes: &[u8]) {
     if let Ok(dataset) = stored.load() {
         assert!(Stored::is_one(&stored.file) && faults.len() < 1 + bytes.len());
         for split in [Some(&dataset.train), Some(&dataset.val), dataset.test.as_ref()].into_iter().flatten() {
-            assert!(split.picture_of.iter().all(|row| *row < split.pictures.len()), "a caption has its picture");
+            assert!(
+                split.picture_of.iter().all(|row| *row < split.pictures.len()),
+                "a caption has its picture"
+            );
             let _ = split.captions.words(&dataset.vocabulary);
         }
     }
@@ -117,7 +131,8 @@ pub fn prepared_seeds() -> Vec<Vec<u8>> {
             picture_of: vec![0, 0],
             references: vec![vec![vec!["a".into()], vec!["a".into(), "dog".into()]]],
         };
-        let dataset = Dataset { vocabulary: vocabulary.clone(), train: split.clone(), val: split, test: None };
+        let dataset =
+            Dataset { vocabulary: vocabulary.clone(), train: split.clone(), val: split, test: None };
         let path = place::folder().join("seed.safetensors");
         store(&path, &dataset, "two captions").expect("there is space");
         std::fs::read(&path).expect("it was written")
@@ -128,9 +143,18 @@ pub fn prepared_seeds() -> Vec<Vec<u8>> {
 /// The files of CS231n's folder, as h5py and by hand.
 const CS231N: [(&str, &[u8]); 6] = [
     ("coco2014_captions.h5", include_bytes!("../../caption/tests/fixtures/cs231n/coco2014_captions.h5")),
-    ("train2014_vgg16_fc7_pca.h5", include_bytes!("../../caption/tests/fixtures/cs231n/train2014_vgg16_fc7_pca.h5")),
-    ("val2014_vgg16_fc7_pca.h5", include_bytes!("../../caption/tests/fixtures/cs231n/val2014_vgg16_fc7_pca.h5")),
-    ("coco2014_vocab.json", b"{\"idx_to_word\": [\"<NULL>\", \"<START>\", \"<END>\", \"<UNK>\", \"a\", \"dog\", \"cat\"]}"),
+    (
+        "train2014_vgg16_fc7_pca.h5",
+        include_bytes!("../../caption/tests/fixtures/cs231n/train2014_vgg16_fc7_pca.h5"),
+    ),
+    (
+        "val2014_vgg16_fc7_pca.h5",
+        include_bytes!("../../caption/tests/fixtures/cs231n/val2014_vgg16_fc7_pca.h5"),
+    ),
+    (
+        "coco2014_vocab.json",
+        b"{\"idx_to_word\": [\"<NULL>\", \"<START>\", \"<END>\", \"<UNK>\", \"a\", \"dog\", \"cat\"]}",
+    ),
     ("references_val.json", b"{\"references_tok\": [[\"a dog\"], [\"a cat\", \"cat\"]]}"),
     ("val2014_images.txt", b"a.png\nb.png\n"),
 ];

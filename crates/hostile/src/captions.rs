@@ -101,7 +101,10 @@ pub fn scores(bytes: &[u8]) {
     for tokenized in [false, true] {
         if let Ok(corpus) = Corpus::read(&said, &known, tokenized) {
             let scored = Scored::of(corpus, tokenized);
-            assert!(scored.corpus.rows().iter().all(|row| row.value.is_finite()), "a score is not a number: {scored}");
+            assert!(
+                scored.corpus.rows().iter().all(|row| row.value.is_finite()),
+                "a score is not a number: {scored}"
+            );
             serde_json::to_string(&scored).expect("scores are JSON");
         }
     }

@@ -56,7 +56,7 @@ pub const TARGETS: &[Target] = &[
     Target::new("collection", captions::collection, captions::collection_seeds).executions(500),
     Target::new("scores", captions::scores, captions::scores_seeds),
     Target::new("picture", pictures::picture, pictures::seeds).memory(1 << 30),
-    Target::new("checkpoint", checkpoints::checkpoint, checkpoints::checkpoint_seeds),
+    Target::new("checkpoint", checkpoints::checkpoint, checkpoints::checkpoint_seeds).executions(200),
     Target::new("record", checkpoints::record, checkpoints::record_seeds),
     Target::new("events", runs::events, runs::events_seeds),
     Target::new("run_folder", runs::run_folder, runs::run_folder_seeds).executions(500),

@@ -13,8 +13,18 @@ const NUMBERS: [u64; 10] =
 
 /// Texts that formats are wrong with: extents of a terabyte and more, ends, openings, and bytes that are no UTF-8.
 const TEXTS: [&[u8]; 12] = [
-    b"1000000000000", b"18446744073709551615", b"4611686018427387904", b"-1", b"0", b"[[[[[[[[", b"{}", b"\"",
-    b"null", b"../../../etc/passwd", b"\r\n", b"\xff\xfe\xf0\x9f",
+    b"1000000000000",
+    b"18446744073709551615",
+    b"4611686018427387904",
+    b"-1",
+    b"0",
+    b"[[[[[[[[",
+    b"{}",
+    b"\"",
+    b"null",
+    b"../../../etc/passwd",
+    b"\r\n",
+    b"\xff\xfe\xf0\x9f",
 ];
 
 impl Mutator {

@@ -19,7 +19,8 @@ pub fn picture(bytes: &[u8]) {
 
 /// A small picture of many colours.
 fn colours(width: u32, height: u32) -> DynamicImage {
-    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (x ^ y) as u8])).into()
+    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (x ^ y) as u8]))
+        .into()
 }
 
 /// A picture as bytes.

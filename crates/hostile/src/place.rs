@@ -11,7 +11,8 @@ thread_local! {
 
 fn make() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { TempDir::new_in(memory).or_else(|_| TempDir::new()) } else { TempDir::new() };
+    let made =
+        if memory.is_dir() { TempDir::new_in(memory).or_else(|_| TempDir::new()) } else { TempDir::new() };
     made.expect("there is a place for temporary files")
 }
 

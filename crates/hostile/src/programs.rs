@@ -23,7 +23,8 @@ pub fn threads(bytes: &[u8]) {
 pub fn random_seeds() -> Vec<Vec<u8>> {
     use crate::common::programs::{BODIES, LENGTHS, WAYS};
     let seed = |body: usize| {
-        let loops = [[0, 0, 20, body % LENGTHS, body, body % WAYS, 1], [7, 1, 20, 4, body + 1, 3 * body % WAYS, 2]];
+        let loops =
+            [[0, 0, 20, body % LENGTHS, body, body % WAYS, 1], [7, 1, 20, 4, body + 1, 3 * body % WAYS, 2]];
         let bytes = loops.as_flattened().iter().map(|choice| *choice as u8);
         [0].into_iter().chain(bytes).chain([7, 8, 4, 8, 9, 6, 9, 10, 9, 10, 11, 14]).collect()
     };

@@ -17,7 +17,8 @@ pub fn events(bytes: &[u8]) {
     let folder = fresh("events");
     let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
     let content = if first % 2 == 1 { framed(rest) } else { rest.to_vec() };
-    std::fs::write(folder.join("events.out.tfevents.000001"), content).expect("there is space for a small file");
+    std::fs::write(folder.join("events.out.tfevents.000001"), content)
+        .expect("there is space for a small file");
     let mut files = EventFiles::open(&folder).expect("a file that is damaged is cut");
     files.rewind(u64::from(first / 2)).expect("a file that is damaged is cut");
     files.append_metrics(&serde_json::json!({ "step": 300, "loss": 0.5 })).expect("there is space");
@@ -81,7 +82,8 @@ fn folder_of(bytes: &[u8]) -> (PathBuf, &[u8]) {
 
 /// Metrics of several forms.
 pub fn run_folder_seeds() -> Vec<Vec<u8>> {
-    let config = r#"{"settings": {"cell": "gru", "hidden": 8}, "recipe": {"steps": 100, "learning_rate": 0.001}}"#;
+    let config =
+        r#"{"settings": {"cell": "gru", "hidden": 8}, "recipe": {"steps": 100, "learning_rate": 0.001}}"#;
     let metrics = concat!(
         "{\"epoch\": 1, \"step\": 1, \"loss\": 2.5, \"val\": {\"loss\": 3.5, \"bleu\": [0.5, 0.25, null]}}\n",
         "{\"step\": 2, \"loss\": 1e300, \"said\": \"a dog\"}\n{\"step\": 3, \"loss\": null}\n{\"step\": 4"
@@ -104,7 +106,13 @@ pub fn comparison_seeds() -> Vec<Vec<u8>> {
     let cells = ["gru", "rnn"].map(|name| CellFacts { name: name.into(), about: "a cell".into() });
     let facts = TaskFacts::of(task.as_ref());
     let settings = Settings { seeds: 2, learning_rates: vec![0.01], steps: 20, ..Settings::quick() };
-    let point = |step: u64| Point { step, seconds: 0.5, training_loss: 0.7, loss: 0.6, score: 0.5 + 0.01 * step as f64 };
+    let point = |step: u64| Point {
+        step,
+        seconds: 0.5,
+        training_loss: 0.7,
+        loss: 0.6,
+        score: 0.5 + 0.01 * step as f64,
+    };
     let record = |cell: &str, purpose, seed, outcome| Record {
         cell: cell.into(),
         task: facts.name.clone(),

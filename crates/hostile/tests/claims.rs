@@ -45,7 +45,11 @@ fn npy(descr: &str, shape: &str) -> Vec<u8> {
 #[test]
 fn numpy_arrays() {
     check(&npy("<f4", "(1000000000000,)"), read_features, "more than the");
-    check(&npy("<f4", "(18446744073709551615, 18446744073709551615)"), read_features, "more than any file can hold");
+    check(
+        &npy("<f4", "(18446744073709551615, 18446744073709551615)"),
+        read_features,
+        "more than any file can hold",
+    );
     check(&npy("<U1000000000000", "(1,)"), read_features, "more than the");
     // No text at all, each of four terabytes.
     check(&npy("<U1000000000000", "(0,)"), read_features, "holds texts");
@@ -90,11 +94,16 @@ fn safetensors(header: &str, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn safetensors_files() {
     let array = |shape: &str, to: u64| {
-        safetensors(&format!("{{\"features\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[0,{to}]}}}}"), &[0; 16])
+        safetensors(
+            &format!("{{\"features\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[0,{to}]}}}}"),
+            &[0; 16],
+        )
     };
     let weights = |path: &Path| text(lab::weights::read(path));
     let stored = |path: &Path| text(Stored { file: path.into() }.load());
-    for (shape, to) in [("[1000000000000]", 4_000_000_000_000), ("[4611686018427387904,4]", 16), ("[1000000000000]", 16)] {
+    for (shape, to) in
+        [("[1000000000000]", 4_000_000_000_000), ("[4611686018427387904,4]", 16), ("[1000000000000]", 16)]
+    {
         check(&array(shape, to), read_features, "features");
         check(&array(shape, to), weights, "");
         check(&array(shape, to), stored, "");
@@ -105,7 +114,11 @@ fn safetensors_files() {
     let wide = r#"{"w":{"dtype":"F32","shape":[2000000000,2000000000,2000000000,0],"data_offsets":[0,0]}}"#;
     check(&safetensors(wide, b""), weights, "");
     check(&u64::MAX.to_le_bytes(), weights, "header");
-    check(&[&99_000_000u64.to_le_bytes()[..], b"{"].concat(), read_features, "claims a header of 99000000 bytes");
+    check(
+        &[&99_000_000u64.to_le_bytes()[..], b"{"].concat(),
+        read_features,
+        "claims a header of 99000000 bytes",
+    );
 }
 
 /// A file of h5py in which an extent of its table is another.
@@ -146,7 +159,11 @@ fn hdf5_tables() {
 fn forms_of_json_and_tables() {
     let deep = [b"{\"images\":".to_vec(), vec![b'['; 200_000]].concat();
     check(&deep, |path| text(Karpathy { file: path.into() }.list()), "cannot be read as Karpathy's splits");
-    check(&deep, |path| text(Coco { files: vec![(path.into(), None)] }.list()), "cannot be read as COCO's annotations");
+    check(
+        &deep,
+        |path| text(Coco { files: vec![(path.into(), None)] }.list()),
+        "cannot be read as COCO's annotations",
+    );
     check(&vec![b'['; 200_000], |path| text(Corpus::read(path, path, false)), "is not what was expected");
     let config = |path: &Path| {
         std::fs::rename(path, path.with_file_name("config.json")).expect("it is there");
@@ -155,20 +172,31 @@ fn forms_of_json_and_tables() {
     check(&vec![b'['; 200_000], config, "holds other settings");
     // A table of one field that is never closed is read, for it is as long as it says.
     let open = [b"image,caption\na,\"".to_vec(), vec![b'x'; 300_000]].concat();
-    check(&open, |path| text(Table { file: path.into(), columns: None }.list().map_err(|_| "").and(Err::<(), _>("read"))), "read");
+    check(
+        &open,
+        |path| {
+            text(Table { file: path.into(), columns: None }.list().map_err(|_| "").and(Err::<(), _>("read")))
+        },
+        "read",
+    );
 }
 
 #[test]
 fn pictures() {
     let refuse = |bytes: &[u8]| {
-        check(bytes, |path| text(picture_of_bytes(&std::fs::read(path).expect("a file"), "it", 8, 8)), "at most 16384");
+        check(
+            bytes,
+            |path| text(picture_of_bytes(&std::fs::read(path).expect("a file"), "it", 8, 8)),
+            "at most 16384",
+        );
     };
     // A header of PNG, and the size in a frame of JPEG: 4 billion and 65 thousand pixels a side.
     let png = [&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 8, 6, 0, 0, 0][..]].concat();
     let chunk = [b"IHDR", &png[..]].concat();
     let crc = crc32fast::hash(&chunk).to_be_bytes();
     refuse(&[b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0d", &chunk[..], &crc, b"\x00\x00\x00\x00IDAT"].concat());
-    let frame = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00\xff\xda";
+    let frame =
+        b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00\xff\xda";
     refuse(frame);
 }
 
@@ -196,11 +224,23 @@ fn checkpoints() {
         ("hidden", json!(100_000), "tells of a model of at least"),
         ("embedding", json!(u64::MAX), "tells of a model of at least"),
         ("input", json!({ "features": { "width": terabyte } }), "tells of a model of at least"),
-        ("input", json!({ "pixels": { "height": terabyte, "width": terabyte } }), "tells of a model of at least"),
+        (
+            "input",
+            json!({ "pixels": { "height": terabyte, "width": terabyte } }),
+            "tells of a model of at least",
+        ),
         ("input", json!({ "pixels": { "height": terabyte, "width": 4 } }), "give 1 to 1024 a side"),
         ("architecture", json!({ "attention": { "width": terabyte } }), "tells of a model of at least"),
-        ("architecture", json!({ "transformer": { "layers": terabyte, "heads": 1, "positions": 9, "norm_first": true } }), "tells of a model of at least"),
-        ("architecture", json!({ "transformer": { "layers": 1, "heads": 1, "positions": terabyte, "norm_first": true } }), "tells of a model of at least"),
+        (
+            "architecture",
+            json!({ "transformer": { "layers": terabyte, "heads": 1, "positions": 9, "norm_first": true } }),
+            "tells of a model of at least",
+        ),
+        (
+            "architecture",
+            json!({ "transformer": { "layers": 1, "heads": 1, "positions": terabyte, "norm_first": true } }),
+            "tells of a model of at least",
+        ),
     ] {
         let mut claims = state.clone();
         claims["settings"][key] = value;
@@ -225,7 +265,8 @@ fn event_files_programs_and_requests() {
     let run = |name: &str, bytes: &[u8]| hostile::run(name, bytes);
     run("events", &[&[100][..], &u64::MAX.to_le_bytes(), &[0; 20]].concat());
     let shape = "f32[2147483647, 2147483647, 2147483647, 2147483647]";
-    let error = tape::text::parse(&format!("%0 = input 0 {shape}\noutputs %0")).expect_err("more than there is");
+    let error =
+        tape::text::parse(&format!("%0 = input 0 {shape}\noutputs %0")).expect_err("more than there is");
     assert!(error.to_string().contains("expected a type"), "{error}");
     run("program_text", b"%0 = scan steps=4294967295x4294967295 f32 {\n}\noutputs %0");
     let head = "POST /api/describe HTTP/1.1\r\nHost: localhost\r\n";

@@ -48,7 +48,8 @@ fn karpathy(folder: &Path, names: &[&str]) -> Box<dyn Format> {
 
 fn coco(folder: &Path, names: &[&str]) -> Box<dyn Format> {
     let numbered = || names.iter().enumerate();
-    let images: Vec<_> = numbered().map(|(id, name)| serde_json::json!({ "id": id, "file_name": name })).collect();
+    let images: Vec<_> =
+        numbered().map(|(id, name)| serde_json::json!({ "id": id, "file_name": name })).collect();
     let annotations: Vec<_> =
         numbered().map(|(id, _)| serde_json::json!({ "image_id": id, "caption": "a dog" })).collect();
     let file = folder.join("captions.json");
@@ -74,7 +75,11 @@ fn flickr(folder: &Path, names: &[&str]) -> Box<dyn Format> {
 #[test]
 fn no_list_leads_out_of_the_folders_of_pictures() {
     for format in [karpathy, coco, table, flickr] {
-        check(format, &["../secret.png", "SECRET", "x/../../secret.png", "/etc/passwd"], "leads out of every folder");
+        check(
+            format,
+            &["../secret.png", "SECRET", "x/../../secret.png", "/etc/passwd"],
+            "leads out of every folder",
+        );
         check(format, &["c.png"], "there is no such file");
     }
 }
@@ -87,8 +92,9 @@ fn whoever_names_the_root_as_the_folder_may_name_any_picture() {
     let names = ["data/a.png", "data/b.png"].map(|name| folder.path().join(name).display().to_string());
     let preparation = Preparation { images: Some("/".into()), ..preparation() };
     let format = table(folder.path(), &names.each_ref().map(String::as_str));
-    let (dataset, _) =
-        Collection::new(format, preparation).prepare(&mut Vec::new(), &|_, _| {}).expect("pictures are there");
+    let (dataset, _) = Collection::new(format, preparation)
+        .prepare(&mut Vec::new(), &|_, _| {})
+        .expect("pictures are there");
     assert_eq!(dataset.train.pictures.len() + dataset.val.pictures.len(), 2);
 }
 

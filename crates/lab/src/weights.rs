@@ -12,8 +12,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tape::{Dim, Tensor};
 use tape::tensor::Slice;
+use tape::{Dim, Tensor};
 
 use crate::files::{self, FileError};
 use crate::tensors::{self, NamedTensor, TensorData, Values};
@@ -68,7 +68,8 @@ fn check_extents(shape: &[usize]) -> Result<(), &'static str> {
     if shape.iter().any(|extent| Dim::try_new(*extent).is_none()) {
         return Err("has an axis of more than 2^31 - 1 entries");
     }
-    let rows = shape.iter().filter(|extent| **extent > 0).try_fold(1usize, |rows, extent| rows.checked_mul(*extent));
+    let rows =
+        shape.iter().filter(|extent| **extent > 0).try_fold(1usize, |rows, extent| rows.checked_mul(*extent));
     rows.map(|_| ()).ok_or("has more entries than can be counted, were none of its axes empty")
 }
 

@@ -52,7 +52,8 @@ fn threads_share_every_kind_of_loop() {
     for lengths in 0..LENGTHS {
         for body in 0..BODIES {
             let [lengths, body] = [lengths, body].map(|choice| choice as u8);
-            let loops = [[0, 0, 20, lengths, body, 0, 1], [7, 0, 20, lengths, body, 1, 1], [8, 0, 20, 0, body, 4, 1]];
+            let loops =
+                [[0, 0, 20, lengths, body, 0, 1], [7, 0, 20, lengths, body, 1, 1], [8, 0, 20, 0, body, 4, 1]];
             check_threads(loops.as_flattened(), DType::F32);
         }
     }

@@ -211,13 +211,19 @@ mod tests {
     #[test]
     fn a_name_leads_into_its_folder_or_nowhere() {
         let check = |folder: &str, name: &str, expected: Option<&str>| {
-            assert_eq!(within(Path::new(folder), Path::new(name)), expected.map(PathBuf::from), "{folder} {name}");
+            assert_eq!(
+                within(Path::new(folder), Path::new(name)),
+                expected.map(PathBuf::from),
+                "{folder} {name}"
+            );
         };
         check("data", "a.jpg", Some("data/a.jpg"));
         check("data/../images", "train/a.jpg", Some("data/../images/train/a.jpg"));
         check("/data", "/data/a.jpg", Some("/data/a.jpg"));
         check("/", "/home/me/a.jpg", Some("/home/me/a.jpg"));
-        for name in ["../a.jpg", "b/../../a.jpg", "..", "/etc/passwd", "/data/../etc/passwd", "/database/a.jpg"] {
+        for name in
+            ["../a.jpg", "b/../../a.jpg", "..", "/etc/passwd", "/data/../etc/passwd", "/database/a.jpg"]
+        {
             check("/data", name, None);
             check("data", name, None);
         }

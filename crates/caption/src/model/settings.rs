@@ -153,7 +153,9 @@ impl ModelSettings {
         if let Input::Pixels { height, width } = self.input
             && [height, width].iter().any(|side| !(1..=LARGEST_SIDE).contains(side))
         {
-            return refused(format!("pictures of {height} by {width} pixels; give 1 to {LARGEST_SIDE} a side"));
+            return refused(format!(
+                "pictures of {height} by {width} pixels; give 1 to {LARGEST_SIDE} a side"
+            ));
         }
         for (what, width) in [("word's vector", self.embedding), ("hidden state", self.hidden)] {
             if width == 0 {

@@ -28,7 +28,8 @@ fn wanted<'t>(program: &Decoded<'t>, second: bool) -> Vec<Var<'t>> {
 fn agree(found: &Tensor, plain: &Tensor, limit: f64, label: &str) {
     assert_eq!(found.shape(), plain.shape(), "{label}");
     let (found, plain) = (found.to_f64(), plain.to_f64());
-    let largest = plain.iter().filter(|number| number.is_finite()).fold(1.0, |largest: f64, x| largest.max(x.abs()));
+    let largest =
+        plain.iter().filter(|number| number.is_finite()).fold(1.0, |largest: f64, x| largest.max(x.abs()));
     for (a, b) in found.into_iter().zip(plain) {
         let equal = a == b || (a - b).abs() <= limit * largest || (a.is_nan() && b.is_nan());
         assert!(equal, "{label}: {a} is not {b}");

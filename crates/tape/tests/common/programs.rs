@@ -96,7 +96,9 @@ fn apply<'t>(
         15 if ra > 0 && sa.last() != 0 => Some(a.softmax()),
         16 if ra > 0 && sa.last() != 0 => Some(a.log_softmax()),
         17 => Some(a.detach() * a),
-        18 if ra == 2 && sb.rank() == 2 && leaves_width(leaves, a) && leaves_width(leaves, b) => Some(shared(a, b, leaves)),
+        18 if ra == 2 && sb.rank() == 2 && leaves_width(leaves, a) && leaves_width(leaves, b) => {
+            Some(shared(a, b, leaves))
+        }
         19..=21 if ra == 2 && leaves_width(leaves, a) => Some(recurrence(tape, choices, a, leaves)),
         _ => None,
     }
@@ -182,7 +184,8 @@ fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leav
             // A loop in a loop in a loop; what is looked at is seen from the innermost but one.
             let seen = memory.rows();
             let (far, ()) = scan_reverse(&Packing::uniform(2, Dim::ROWS), (h, c), (), |(h, c), ()| {
-                let (near, ()) = scan(&Packing::uniform(2, Dim::ROWS), h, (), |h, ()| ((h.dot(w) + c * x).tanh(), ()));
+                let (near, ()) =
+                    scan(&Packing::uniform(2, Dim::ROWS), h, (), |h, ()| ((h.dot(w) + c * x).tanh(), ()));
                 ((near, (c + near * seen).sigmoid()), ())
             });
             (far, far.0 * far.1)

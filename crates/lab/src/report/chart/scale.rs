@@ -219,7 +219,10 @@ mod tests {
         for values in [[f64::MIN, f64::MAX], [0.0, f64::MAX], [1e-300, 2e-300], [-5e-324, 1e-308]] {
             for scale in [Scale::linear(values), Scale::log(values), Scale::fitting(values)] {
                 let ticks = scale.ticks();
-                assert!(ticks.len() <= 8 && ticks.iter().all(|tick| tick.label.chars().count() < 12), "{ticks:?}");
+                assert!(
+                    ticks.len() <= 8 && ticks.iter().all(|tick| tick.label.chars().count() < 12),
+                    "{ticks:?}"
+                );
             }
         }
     }
