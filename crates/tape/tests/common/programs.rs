@@ -24,7 +24,7 @@ pub struct Size {
 /// Small enough for a naive interpreter.
 pub const SMALL: Size = Size { rows: 3, width: 2 };
 /// Large enough that threads share the work of most programs.
-pub const LARGE: Size = Size { rows: 96, width: 64 };
+pub const LARGE: Size = Size { rows: 128, width: 96 };
 
 /// A program that was decoded.
 #[derive(Debug)]
