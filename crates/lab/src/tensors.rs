@@ -64,6 +64,22 @@ impl TensorData<'_> {
     }
 }
 
+impl Values {
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::F32(values) => values.len(),
+            Values::F64(values) => values.len(),
+            Values::I32(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Tensor {
     /// The tensor as it is written again, under a name.
     pub fn named<'a>(&'a self, name: &'a str) -> NamedTensor<'a> {

@@ -12,8 +12,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tape::Tensor;
 use tape::tensor::Slice;
+use tape::{Dim, Tensor};
 
 use crate::files::{self, FileError};
 use crate::tensors::{self, NamedTensor, TensorData, Values};
@@ -24,7 +24,7 @@ use crate::tensors::{self, NamedTensor, TensorData, Values};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("model.safetensors");
 /// use std::collections::BTreeMap;
-/// use tape::Tensor;
+/// use tape::{Dim, Tensor};
 ///
 /// let bias = Tensor::new([2], vec![1.0f32, 2.0]);
 /// let tensors = BTreeMap::from([("head.bias".to_string(), bias)]);
@@ -53,7 +53,24 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, FileError> {
         let problem = format!("cannot be taken for weights: {problem}");
         FileError::new(path, problem, "save the tensors as F32 or F64 in a safetensors file")
     })?;
-    Ok(tensors.into_iter().map(|(name, tensor)| (name, owned(tensor))).collect())
+    let owned = |(name, tensor): (String, tensors::Tensor)| {
+        check_extents(&tensor.shape).map_err(|problem| {
+            let problem = format!("tensor `{name}` of shape {:?} {problem}", tensor.shape);
+            FileError::new(path, problem, "check that it is the file you mean")
+        })?;
+        Ok((name, owned(tensor)))
+    };
+    tensors.into_iter().map(owned).collect()
+}
+
+/// What a shape may be that is of no elements and of any extents otherwise.
+fn check_extents(shape: &[usize]) -> Result<(), &'static str> {
+    if shape.iter().any(|extent| Dim::try_new(*extent).is_none()) {
+        return Err("has an axis of more than 2^31 - 1 entries");
+    }
+    let rows =
+        shape.iter().filter(|extent| **extent > 0).try_fold(1usize, |rows, extent| rows.checked_mul(*extent));
+    rows.map(|_| ()).ok_or("has more entries than can be counted, were none of its axes empty")
 }
 
 fn named<'a>(name: &'a str, tensor: &'a Tensor) -> NamedTensor<'a> {

@@ -1,7 +1,7 @@
 //! One picture, a file or bytes, brought to the size that the network sees.
 
 use std::io::{BufRead, Cursor, Seek};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
@@ -14,6 +14,17 @@ use super::DataError;
 pub const LONGEST_SIDE: u32 = 16_384;
 /// The most bytes that one decoded picture may take: 100 megapixels at 8 bits.
 pub const MOST_BYTES: u64 = 300 << 20;
+
+/// The path of a picture in a folder, by the name that a list of captions gives it; nothing where the name leads out of it.
+///
+/// Lists are downloaded, so a name is not believed: `..` is refused, and a name from the root is taken only where it leads into
+/// the folder, so that with the folder `/` any will do. Links in the folder are followed: its owner has made them, and no list
+/// can.
+pub fn within(folder: &Path, name: &Path) -> Option<PathBuf> {
+    let full = folder.join(name);
+    let climbs = name.components().any(|part| part == Component::ParentDir);
+    (!climbs && full.starts_with(folder)).then_some(full)
+}
 
 /// Which part of a picture is brought to the wanted size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -239,6 +250,27 @@ mod tests {
                 fs::write(&path, &damaged).unwrap();
                 let _ = load_picture(&path, 8, 8);
             }
+        }
+    }
+
+    #[test]
+    fn a_name_leads_into_its_folder_or_nowhere() {
+        let check = |folder: &str, name: &str, expected: Option<&str>| {
+            assert_eq!(
+                within(Path::new(folder), Path::new(name)),
+                expected.map(PathBuf::from),
+                "{folder} {name}"
+            );
+        };
+        check("data", "a.jpg", Some("data/a.jpg"));
+        check("data/../images", "train/a.jpg", Some("data/../images/train/a.jpg"));
+        check("/data", "/data/a.jpg", Some("/data/a.jpg"));
+        check("/", "/home/me/a.jpg", Some("/home/me/a.jpg"));
+        for name in
+            ["../a.jpg", "b/../../a.jpg", "..", "/etc/passwd", "/data/../etc/passwd", "/database/a.jpg"]
+        {
+            check("/data", name, None);
+            check("data", name, None);
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tape::DType;
 
 use super::Vision;
+use crate::data::collection::LARGEST_SIDE;
 use crate::data::encoder::Origin;
 use crate::data::{Captions, NULL, Pictures, Split};
 use crate::error::Error;
@@ -171,6 +172,18 @@ impl ModelSettings {
                 return refused(format!("a dropout of {what} of {rate}; give 0 or more and less than 1"));
             }
         }
+        let sides = match self.input {
+            Input::Features { .. } => None,
+            Input::Grid { rows, columns, .. } => Some((rows, columns, "places")),
+            Input::Pixels { height, width } => Some((height, width, "pixels")),
+        };
+        if let Some((rows, columns, what)) = sides
+            && [rows, columns].iter().any(|side| !(1..=LARGEST_SIDE).contains(side))
+        {
+            return refused(format!(
+                "pictures of {rows} by {columns} {what}; give 1 to {LARGEST_SIDE} a side"
+            ));
+        }
         for (what, width) in [("word's vector", self.embedding), ("hidden state", self.hidden)] {
             if width == 0 {
                 return refused(format!("a {what} of width 0; give 1 or more"));
@@ -224,6 +237,29 @@ impl ModelSettings {
         Ok(())
     }
 
+    /// A bound from below for the numbers of a model with a cell of [`nn::cells`], found without declaring it: a file that
+    /// claims a model of any size must be refused before the model takes memory. The model has a few times as many.
+    pub(crate) fn least_weights(&self, cell: &NamedCell) -> u128 {
+        let [width, hidden] = [self.embedding, self.hidden].map(|width| width as u128);
+        let seen = Vision::grid_width(self.input) as u128;
+        let decoder = match self.architecture {
+            Architecture::Recurrent => least_weights(cell, width, hidden).saturating_add(seen * hidden),
+            Architecture::Attention { width: compared } => {
+                let attention = (seen + hidden).saturating_mul(compared as u128);
+                least_weights(cell, width + seen, hidden).saturating_add(attention)
+            }
+            Architecture::Transformer { layers, positions, .. } => {
+                let layer = (width + hidden).saturating_mul(width);
+                layer.saturating_mul(layers as u128).saturating_add(width * positions as u128)
+            }
+        };
+        let head = match self.architecture {
+            Architecture::Transformer { .. } => 0,
+            _ => Vision::least_weights(self.input),
+        };
+        (self.vocabulary as u128 * width).saturating_add(decoder).saturating_add(head)
+    }
+
     /// Whether captions are not too long for the model.
     ///
     /// # Errors
@@ -239,6 +275,20 @@ impl ModelSettings {
              shorten the captions"
         )))
     }
+}
+
+/// The numbers in the matrices of a cell: a cell has `a WH + b H² + …` of them, and differences of small ones tell `a` and `b`.
+fn least_weights(cell: &NamedCell, inputs: u128, hidden: u128) -> u128 {
+    let count = |inputs: usize, hidden: usize| {
+        let mut aside = Params::new(DType::F32);
+        cell.declare(aside.scope("rnn"), inputs, hidden);
+        aside.weight_count()
+    };
+    let [small, wide, high, large, higher] =
+        [(8, 8), (16, 8), (8, 16), (16, 16), (8, 24)].map(|(inputs, hidden)| count(inputs, hidden) as u128);
+    let a = (large + small).saturating_sub(wide + high) / 64;
+    let b = (higher + small).saturating_sub(2 * high) / 128;
+    (a * inputs).saturating_add(b * hidden).saturating_mul(hidden)
 }
 
 /// The steps of the longest of some captions.

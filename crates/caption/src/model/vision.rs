@@ -90,6 +90,17 @@ impl Vision {
         Vision::Net(Box::new(Net { height, width, layers, head: None }))
     }
 
+    /// A bound from below for the numbers that [`Vision::new`] declares.
+    pub(super) fn least_weights(input: Input) -> u128 {
+        match input {
+            Input::Features { .. } | Input::Grid { .. } => 0,
+            Input::Pixels { height, width } => {
+                let halved = |side: usize| (side >> CHANNELS.len()) as u128;
+                (halved(height) * halved(width)).saturating_mul((MAP * FEATURES) as u128)
+            }
+        }
+    }
+
     /// How many features come of a picture, F.
     pub fn features(&self) -> usize {
         match self {

@@ -109,7 +109,7 @@ impl Training {
     /// # Errors
     /// If a tensor is missing or has another shape than the model's; the message names the file.
     pub fn resumed(checkpoint: &Checkpoint<SavedState>) -> Result<Training, Error> {
-        Training::resumed_with_cell(checkpoint, &checkpoint.state.settings.named_cell()?)
+        Training::resumed_with_cell(checkpoint, &backed_cell(checkpoint)?)
     }
 
     /// The same with the cell that the training was begun with.
@@ -149,7 +149,7 @@ impl Model {
     /// # Errors
     /// If its tensors do not fit the model that it describes.
     pub fn from_checkpoint(checkpoint: &Checkpoint<SavedState>) -> Result<Model, Error> {
-        Model::with_cell(checkpoint, &checkpoint.state.settings.named_cell()?)
+        Model::with_cell(checkpoint, &backed_cell(checkpoint)?)
     }
 
     /// The same with the cell that the model was trained with.
@@ -165,6 +165,19 @@ impl Model {
         fill(&mut params, checkpoint, |role| role != Role::Slot)?;
         Ok(Model { settings, vocabulary, params, captioner, engine: Engine::new() })
     }
+}
+
+/// The cell that a checkpoint names, if its tensors can be those of the model that it claims.
+fn backed_cell(checkpoint: &Checkpoint<SavedState>) -> Result<NamedCell, Error> {
+    let settings = &checkpoint.state.settings;
+    let cell = settings.named_cell()?;
+    let found: u128 = checkpoint.tensors.values().map(|tensor| tensor.values.len() as u128).sum();
+    let claimed = settings.least_weights(&cell);
+    if claimed > found {
+        let problem = format!("tells of a model of at least {claimed} numbers, but its tensors hold {found}");
+        return Err(FileError::new(&checkpoint.path, problem, "use the file as it was written").into());
+    }
+    Ok(cell)
 }
 
 /// The vocabulary of a checkpoint, which must be the one that its weights were trained with.

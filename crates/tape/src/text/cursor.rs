@@ -128,6 +128,9 @@ impl<'a> Cursor<'a> {
             Some((dtype, Shape::parse(&shape[..end])?, &shape[end..]))
         };
         match read(self.rest) {
+            Some((_, shape, _)) if !is_countable(&shape) => {
+                Err(self.error(format!("{shape} has more elements than can be counted")))
+            }
             Some((dtype, shape, rest)) => {
                 self.rest = rest.trim_start();
                 Ok((dtype, shape))
@@ -148,6 +151,13 @@ impl<'a> Cursor<'a> {
         let (dtype, said_dtype) = (dtype.name(), said_dtype.name());
         Err(self.error(format!("{what} gives {dtype}{shape}, not {said_dtype}{said}")))
     }
+}
+
+/// Whether the bytes of a shape have a number, also where an axis is empty and others are long.
+fn is_countable(shape: &Shape) -> bool {
+    let extents = shape.dims().iter().map(|dim| dim.at(1)).filter(|extent| *extent > 0);
+    let elements = extents.map(|extent| extent as u64).try_fold(8, u64::checked_mul);
+    elements.is_some_and(|bytes| bytes < 1 << 62)
 }
 
 fn split_dtype(text: &str) -> Option<(DType, &str)> {

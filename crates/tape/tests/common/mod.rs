@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub mod agreement;
 pub mod programs;
 
 use std::path::Path;

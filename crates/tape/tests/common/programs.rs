@@ -1,7 +1,7 @@
 //! Random programs, decoded from bytes, so that a failure shrinks to a short one. What does not fit is skipped: every
 //! sequence of bytes is a program.
 
-use tape::{Dim, Packing, ScanOptions, Segments, Tape, Var, concat, scan, scan_with};
+use tape::{Dim, Packing, ScanOptions, Segments, Tape, Var, concat, scan, scan_reverse, scan_with};
 
 use crate::common::spread;
 
@@ -14,26 +14,53 @@ impl Choices<'_> {
     }
 }
 
-/// Decodes bytes into a program over some leaves, and returns the leaves and one value.
-pub fn program<'t>(tape: &'t Tape, bytes: &[u8]) -> (Vec<Var<'t>>, Var<'t>) {
+/// How large a program's tensors are.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub rows: usize,
+    pub width: usize,
+}
+
+/// Small enough for a naive interpreter.
+pub const SMALL: Size = Size { rows: 3, width: 2 };
+/// Large enough that threads share the work of most programs.
+pub const LARGE: Size = Size { rows: 128, width: 96 };
+
+/// A program that was decoded.
+#[derive(Debug)]
+pub struct Decoded<'t> {
+    pub leaves: Vec<Var<'t>>,
+    /// A number that depends on every value.
+    pub number: Var<'t>,
+    /// Some of its values, which are wanted beside it.
+    pub outputs: Vec<Var<'t>>,
+}
+
+/// Decodes bytes into a program over some leaves.
+pub fn program<'t>(tape: &'t Tape, bytes: &[u8], size: Size) -> Decoded<'t> {
     let mut choices = Choices(bytes.iter());
-    let shapes: [&[usize]; 7] = [&[3, 2], &[2, 2], &[2], &[1, 2], &[3, 1], &[], &[0, 2]];
+    let Size { rows, width } = size;
+    // No steps and no sequences too, and axes without entries.
+    let shapes: [&[usize]; 7] =
+        [&[rows, width], &[width, width], &[width], &[1, width], &[rows, 1], &[], &[0, width]];
     let leaves: Vec<Var<'t>> = shapes
         .iter()
         .enumerate()
         .map(|(salt, shape)| tape.input(spread(shape, salt, tape.dtype())))
         .collect();
     let mut values = leaves.clone();
-    // No steps and no sequences too, and axes without entries.
+    let mut outputs = Vec::new();
     while !choices.0.as_slice().is_empty() {
         let a = values[choices.among(values.len())];
         let b = values[choices.among(values.len())];
         if let Some(value) = apply(tape, &mut choices, a, b, &leaves) {
             values.push(value);
+            // Every third value is wanted; it can lie within what passes would rather merge.
+            outputs.extend((values.len() % 3 == 0).then_some(value));
         }
     }
-    let all = values[leaves.len()..].iter().fold(tape.number(0.0), |sum, value| sum + value.tanh().sum());
-    (leaves, all)
+    let number = values[leaves.len()..].iter().fold(tape.number(0.0), |sum, value| sum + value.tanh().sum());
+    Decoded { leaves, number, outputs }
 }
 
 fn apply<'t>(
@@ -69,10 +96,17 @@ fn apply<'t>(
         15 if ra > 0 && sa.last() != 0 => Some(a.softmax()),
         16 if ra > 0 && sa.last() != 0 => Some(a.log_softmax()),
         17 => Some(a.detach() * a),
-        18 if ra == 2 && sb.rank() == 2 && sa.dim(1) == 2 && sb.dim(1) == 2 => Some(shared(a, b, leaves)),
-        19..=21 if ra == 2 && sa.dim(1) == 2 => Some(recurrence(tape, choices, a, leaves)),
+        18 if ra == 2 && sb.rank() == 2 && leaves_width(leaves, a) && leaves_width(leaves, b) => {
+            Some(shared(a, b, leaves))
+        }
+        19..=21 if ra == 2 && leaves_width(leaves, a) => Some(recurrence(tape, choices, a, leaves)),
         _ => None,
     }
+}
+
+/// Whether rows of a table can be steps of the loops here.
+fn leaves_width(leaves: &[Var<'_>], table: Var<'_>) -> bool {
+    table.shape().dim(1) == leaves[2].shape().dim(0)
 }
 
 /// Products that share a side, and sums of products.
@@ -84,25 +118,43 @@ fn shared<'t>(a: Var<'t>, b: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
 }
 
 /// How many bodies of loops there are.
-pub const BODIES: usize = 7;
+pub const BODIES: usize = 9;
 /// How many cuts of the sequences there are.
-pub const LENGTHS: usize = 4;
+pub const LENGTHS: usize = 5;
 /// How many ways through time there are.
 pub const WAYS: usize = 10;
 
-/// A scan over the rows of a value, with one of several bodies, lengths, directions and segments.
-fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
-    let total = rows.shape().sizes()[0];
-    let lengths: Vec<usize> = match choices.among(LENGTHS) {
+/// Lengths of sequences with so many rows together, from long to short.
+fn lengths(choices: &mut Choices<'_>, total: usize) -> Vec<usize> {
+    match choices.among(LENGTHS) {
         0 => vec![total],
         1 => vec![1; total],
         2 => vec![total - total / 2, total / 2],
-        _ => vec![total, 0],
-    };
+        3 => vec![total, 0],
+        _ => {
+            let mut lengths = vec![0];
+            let mut rest = total;
+            while rest > 0 {
+                let length = 1 + choices.among(rest);
+                lengths.push(length);
+                rest -= length;
+            }
+            lengths.sort_unstable_by(|a, b| b.cmp(a));
+            lengths
+        }
+    }
+}
+
+/// A scan over the rows of a value, with one of several bodies, lengths, directions and segments. Its outputs can be the rows
+/// of another one.
+fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leaves: &[Var<'t>]) -> Var<'t> {
+    let lengths = lengths(choices, rows.shape().sizes()[0]);
     let packing = Packing::ragged(&lengths);
-    let zero = tape.number(0.0).expand([lengths.len(), 2]);
     let (w, b) = (leaves[1], leaves[2]);
-    let memory = b.sigmoid().expand([lengths.len(), 2]);
+    let width = b.shape().dim(0);
+    let states = [Dim::new(lengths.len()), width];
+    let zero = tape.number(0.0).expand(states);
+    let memory = b.sigmoid().expand(states);
     let body = choices.among(BODIES);
     let step = |(h, c): (Var<'t>, Var<'t>), x: Var<'t>| match body {
         0 => ((h.dot(w) + x, c), h),
@@ -114,7 +166,7 @@ fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leav
                 let h = (h.dot(w) + x.dot(w)).tanh();
                 (h, h * x)
             });
-            let all = all.reshape([Dim::new(2), Dim::ROWS, Dim::new(2)]).sum_along(&[0]);
+            let all = all.reshape([Dim::new(2), Dim::ROWS, width]).sum_along(&[0]);
             ((inner, c + inner), all)
         }
         5 => {
@@ -123,10 +175,26 @@ fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leav
             let c = gate(0.5).sigmoid() * c + gate(-1.0).tanh();
             ((gate(2.0).sigmoid() * c.tanh(), c), h.dot(w))
         }
-        _ => {
+        6 => {
             // What is looked at is the same in every step of a sequence.
             let seen = (memory.rows() * h).dot(w).softmax() * memory.rows().dot(w);
             (((seen + h.dot(w) + c.dot(w.t())).tanh(), seen), seen + x)
+        }
+        7 => {
+            // A loop in a loop in a loop; what is looked at is seen from the innermost but one.
+            let seen = memory.rows();
+            let (far, ()) = scan_reverse(&Packing::uniform(2, Dim::ROWS), (h, c), (), |(h, c), ()| {
+                let (near, ()) =
+                    scan(&Packing::uniform(2, Dim::ROWS), h, (), |h, ()| ((h.dot(w) + c * x).tanh(), ()));
+                ((near, (c + near * seen).sigmoid()), ())
+            });
+            (far, far.0 * far.1)
+        }
+        _ => {
+            // Expressions that the next state, the other state and the output share.
+            let sum = (h + x).tanh();
+            let product = sum.dot(w);
+            (((product + sum).tanh(), product - sum * c.sigmoid()), product * sum + (h + x).tanh())
         }
     };
     let way = choices.among(WAYS);
@@ -140,5 +208,9 @@ fn recurrence<'t>(tape: &'t Tape, choices: &mut Choices<'_>, rows: Var<'t>, leav
     let start = if way % 2 == 1 { zero + 1.0 } else { zero };
     let ((h, c), y) =
         scan_with(&packing, ScanOptions { reverse: way % 2 == 1, segments }, (zero, start), rows, step);
-    h.sum_along(&[0]) + c.sum_along(&[0]) * y.sum_along(&[0])
+    match choices.among(3) {
+        0 => h.sum_along(&[0]) + c.sum_along(&[0]) * y.sum_along(&[0]),
+        1 => y.tanh(),
+        _ => h * c.tanh(),
+    }
 }

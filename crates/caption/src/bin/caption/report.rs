@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use caption::data::picture::load_picture;
+use caption::data::picture::{load_picture, within};
 use caption::data::{Pictures, Split};
 use caption::error::Error;
 use caption::model::{Beam, Decoding, Method};
@@ -137,7 +137,8 @@ impl Report {
         // The name may have folders of its own, which are others' here.
         let name = &split.names[picture];
         let last = Path::new(name).file_name().map(Path::new);
-        let path = [Some(Path::new(name)), last].into_iter().flatten().map(|name| folder.join(name));
+        let path =
+            [Some(Path::new(name)), last].into_iter().flatten().filter_map(|name| within(folder, name));
         let Some(path) = path.into_iter().find(|path| path.is_file()) else { return Ok(None) };
         match load_picture(&path, SIDE, SIDE) {
             Ok(pixels) => Ok(Some(Picture::jpeg(&pixels, SIDE as usize, SIDE as usize)?)),

@@ -12,7 +12,7 @@ use crate::data::encoder::Origin;
 use crate::data::fault::{Fault, FaultKind};
 use crate::data::features::{self, FeatureTable, Form};
 use crate::data::listing::{Listed, Listing};
-use crate::data::picture::load_picture;
+use crate::data::picture::{load_picture, within};
 use crate::data::{DataError, Pictures};
 
 impl Collection {
@@ -119,9 +119,11 @@ impl Collection {
 
 /// Where a picture lies: the number of its folder, and its path.
 fn find(picture: &Listed, folders: &[PathBuf]) -> Result<(usize, PathBuf), Fault> {
+    let mut leads_out = true;
     for path in &picture.paths {
         for (number, folder) in folders.iter().enumerate() {
-            let full = folder.join(path);
+            let Some(full) = within(folder, path) else { continue };
+            leads_out = false;
             if full.is_file() {
                 return Ok((number, full));
             }
@@ -133,6 +135,10 @@ fn find(picture: &Listed, folders: &[PathBuf]) -> Result<(usize, PathBuf), Fault
                 }
             }
         }
+    }
+    if leads_out {
+        let problem = "its name leads out of every folder of pictures; expected one within. Say which folder is meant by `--images FOLDER`";
+        return Err(Fault::new(FaultKind::MissingPicture, &picture.name, problem));
     }
     let places: Vec<String> =
         folders.iter().filter(|folder| folder.is_dir()).map(|folder| folder.display().to_string()).collect();

@@ -121,11 +121,16 @@ pub(super) fn decode(from: &mut dyn Read, most: u64) -> Result<Content, String> 
 
 /// Texts of fixed width, four bytes a character, filled up with zeros.
 fn texts(from: &mut dyn Read, count: usize, size: usize, big: bool) -> Result<Vec<String>, String> {
-    let mut bytes = vec![0; size];
+    // An array of no text, or an archive that lies about its sizes, may claim any width: only what is there is held.
+    let mut bytes = Vec::new();
     let mut texts = Vec::new();
     for _ in 0..count {
-        from.read_exact(&mut bytes)
-            .map_err(|error| format!("is cut short or damaged ({error}). Make it again"))?;
+        bytes.clear();
+        let read = (&mut *from).take(size as u64).read_to_end(&mut bytes);
+        let found = read.map_err(|error| format!("is cut short or damaged ({error}). Make it again"))?;
+        if found < size {
+            return Err(format!("is cut short: a text has {found} of its {size} bytes. Make it again"));
+        }
         let codes = bytes
             .as_chunks()
             .0

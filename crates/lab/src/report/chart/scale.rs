@@ -32,6 +32,12 @@ pub struct Tick {
 /// Powers of ten that a logarithmic axis has at most: below, nothing is left of a number beside the largest in `f64`.
 const DECADES: f64 = 16.0;
 
+/// What an axis cannot tell from zero: a step from tick to tick would be nothing, and their number endless.
+const LEAST: f64 = 1e-290;
+
+/// The largest number that an axis reaches; those beyond lie at its end.
+const MOST: f64 = 1e290;
+
 /// Ticks that an axis has at most.
 const TICKS: usize = 6;
 
@@ -42,9 +48,9 @@ impl Scale {
         if from > 0.0 && from < 0.4 * to {
             from = 0.0;
         }
-        if to - from <= 1e-12 * to.abs().max(from.abs()) {
+        if to - from <= (1e-12 * to.abs().max(from.abs())).max(LEAST) {
             // A single number stands in the middle.
-            let room = if to == 0.0 { 1.0 } else { to.abs() / 10.0 };
+            let room = if to.abs() <= LEAST { 1.0 } else { to.abs() / 10.0 };
             (from, to) = (from - room, to + room);
         }
         let room = 0.04 * (to - from);
@@ -115,9 +121,9 @@ impl Scale {
     }
 }
 
-/// The smallest and the largest finite number.
+/// The smallest and the largest finite number, as far as differences of them are finite too.
 fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = values.into_iter().filter(|value| value.is_finite());
+    let finite = values.into_iter().filter(|value| value.is_finite()).map(|value| value.clamp(-MOST, MOST));
     finite.fold(None, |range, value| {
         Some(range.map_or((value, value), |(from, to): (f64, f64)| (from.min(value), to.max(value))))
     })
@@ -145,7 +151,7 @@ fn label(value: f64, decimals: usize) -> String {
         format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
     };
     match value.abs() {
-        size if size != 0.0 && (size < 1e-4 || decimals > 5) => short(value),
+        size if size != 0.0 && (size < 1e-4 || size >= 1e12 || decimals > 5) => short(value),
         size if size >= 1e6 => shortened(value / 1e6, "M"),
         size if size >= 1e4 => shortened(value / 1e3, "k"),
         _ => fixed(value, decimals),
@@ -205,6 +211,20 @@ mod tests {
         assert_eq!(scale.place(1e-300), Some(0.0), "below sixteen decades");
         assert_eq!((scale.place(0.0), scale.place(f64::NAN)), (None, None));
         assert_eq!(scale.place(f64::INFINITY), Some(1.0));
+    }
+
+    #[test]
+    fn numbers_at_the_ends_of_what_there_is_have_few_ticks() {
+        check(Scale::linear([0.0, 5e-324]), &["−1.0", "−0.5", "0.0", "0.5", "1.0"]);
+        for values in [[f64::MIN, f64::MAX], [0.0, f64::MAX], [1e-300, 2e-300], [-5e-324, 1e-308]] {
+            for scale in [Scale::linear(values), Scale::log(values), Scale::fitting(values)] {
+                let ticks = scale.ticks();
+                assert!(
+                    ticks.len() <= 8 && ticks.iter().all(|tick| tick.label.chars().count() < 12),
+                    "{ticks:?}"
+                );
+            }
+        }
     }
 
     #[test]

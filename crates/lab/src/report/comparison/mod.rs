@@ -108,7 +108,8 @@ impl Comparison {
     /// How many measured trainings are done, and how many there will be.
     pub fn done(&self) -> (usize, usize) {
         let measured = self.records.iter().filter(|placed| placed.record.purpose == Purpose::Measured);
-        (measured.count(), self.experiment.tasks.len() * self.experiment.cells.len() * self.seeds())
+        let pairs = self.experiment.tasks.len() * self.experiment.cells.len();
+        (measured.count(), pairs.saturating_mul(self.seeds()))
     }
 
     /// The page.

@@ -1,0 +1,47 @@
+//! A folder of the running thread, in memory where the system has one there: readers are asked by path, as users ask
+//! them, and a disk would only slow that down.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+thread_local! {
+    static FOLDER: TempDir = make();
+}
+
+fn make() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made =
+        if memory.is_dir() { TempDir::new_in(memory).or_else(|_| TempDir::new()) } else { TempDir::new() };
+    made.expect("there is a place for temporary files")
+}
+
+/// The folder.
+pub fn folder() -> PathBuf {
+    FOLDER.with(|folder| folder.path().to_path_buf())
+}
+
+/// A file of this name there with these bytes and no others.
+pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder().join(name);
+    std::fs::write(&path, bytes).expect("there is space for a small file");
+    path
+}
+
+/// An empty folder.
+pub fn fresh(name: &str) -> PathBuf {
+    let folder = folder().join(name);
+    if folder.is_dir() {
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
+    std::fs::create_dir(&folder).expect("there is space for a folder");
+    folder
+}
+
+/// What stands before the first empty line, and after it.
+pub fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.windows(2).position(|two| two == b"\n\n") {
+        Some(at) => (&bytes[..at], &bytes[at + 2..]),
+        None => (bytes, &[]),
+    }
+}
