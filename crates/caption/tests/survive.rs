@@ -59,34 +59,33 @@ impl Trial {
         self.folder.path().join(run)
     }
 
-    fn command(&self, program: &str, run: &str) -> Command {
-        let mut command = Command::new(program);
+    fn command(&self, run: &str) -> Command {
+        self.with_arguments(Command::new(PROGRAM), run)
+    }
+
+    fn with_arguments(&self, mut command: Command, run: &str) -> Command {
         command.env("RAYON_NUM_THREADS", self.threads.to_string());
-        if program != PROGRAM {
-            // For a shell: the script is to be the next argument, and `"$@"` the training.
-            return command;
-        }
         command.args(&self.arguments).arg("--out").arg(self.path(run));
         command
     }
 
-    /// Runs a script of the shell in which `"$@"` is the training.
-    fn script(&self, script: &str, run: &str) -> Output {
-        let mut command = self.command("sh", run);
-        command.args(["-c", script, "sh", PROGRAM]).args(&self.arguments).arg("--out").arg(self.path(run));
-        command.output().unwrap()
+    /// Runs a script of the shell in which `"$@"` is the training; with options of `unshare` it has mounts of its own.
+    fn script(&self, unshare: Option<&str>, script: &str, run: &str) -> Output {
+        let mut command = Command::new(if unshare.is_some() { "unshare" } else { "sh" });
+        command.args(unshare.iter().flat_map(|options| [*options, "sh"])).args(["-c", script, "sh", PROGRAM]);
+        self.with_arguments(command, run).output().unwrap()
     }
 
     /// Trains to the end, which must go well.
     fn run(&self, run: &str) -> Duration {
         let begin = Instant::now();
-        let output = self.command(PROGRAM, run).output().unwrap();
+        let output = self.command(run).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         begin.elapsed()
     }
 
     fn begin(&self, run: &str) -> Child {
-        self.command(PROGRAM, run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.command(run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Trains until there is a checkpoint, and kills.
@@ -216,10 +215,11 @@ fn with_mounts() -> Option<&'static str> {
 /// A run with checkpoints, and a try to go on with it that must fail: exit code 1, one message that says what is expected,
 /// every checkpoint as it was. Then it goes on as if nothing had been.
 #[track_caller]
-fn check_refused(trial: &Trial, run: &str, script: &str, expected: &[&str]) {
+fn check_refused(trial: &Trial, unshare: Option<&str>, script: &str, expected: &[&str]) {
+    let run = "run";
     let checkpoints = || trial.files(&format!("{run}/checkpoints"));
     let before = checkpoints();
-    let output = trial.script(script, run);
+    let output = trial.script(unshare, script, run);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}{}", text(&output.stdout));
     assert_eq!(message.lines().count(), 1, "{message}");
@@ -243,12 +243,8 @@ fn a_file_that_may_not_grow_leaves_the_last_checkpoint_and_the_run_goes_on() {
     trial.begin_and_kill("run");
     // Of 512 or 1024 bytes, as the shell has it: less than a checkpoint, more than all else.
     let script = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
-    check_refused(
-        &trial,
-        "run",
-        script,
-        &["File too large", "give it more space", "checkpoint of step", "same command"],
-    );
+    let expected = ["File too large", "give it more space", "checkpoint of step", "same command"];
+    check_refused(&trial, None, script, &expected);
 }
 
 #[test]
@@ -256,48 +252,30 @@ fn a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on() {
     let Some(options) = with_mounts() else { return };
     let trial = Trial::new(1, &[&WIDE[..], &["--epochs", "2"]].concat());
     trial.begin_and_kill("run");
-    let bytes: usize = trial.files("run").values().map(Vec::len).sum();
-    let run = trial.path("run").display().to_string();
     // What is there, and not enough for one more checkpoint. What the small disk holds in the end is copied back.
-    let inside = format!(
-        "mkdir '{run}-kept' && cp -a '{run}/.' '{run}-kept' && mount -t tmpfs -o size={} tmpfs '{run}' && \
-         cp -a '{run}-kept/.' '{run}' && \"$@\"; code=$?; rm -r '{run}-kept'; cp -a '{run}/.' '{run}-kept'; exit $code",
-        bytes + (1 << 20)
-    );
+    let size = trial.files("run").values().map(Vec::len).sum::<usize>() + (1 << 20);
+    let (run, kept) = (trial.path("run").display().to_string(), trial.path("kept").display().to_string());
     let script = format!(
-        "unshare {options} sh -c \"$0\" sh \"$@\"; code=$?; rm -r '{run}'; mv '{run}-kept' '{run}'; exit $code"
+        "cp -a '{run}' '{kept}' && mount -t tmpfs -o size={size} tmpfs '{run}' && cp -a '{kept}/.' '{run}' || exit 9
+        \"$@\"; code=$?
+        rm -r '{kept}' && cp -a '{run}' '{kept}' && umount '{run}' && rm -r '{run}' && mv '{kept}' '{run}' || exit 9
+        exit $code"
     );
-    let script = format!(
-        "inside=$(cat <<'END'\n{inside}\nEND\n); set -- \"$@\"; {}",
-        script.replace("\"$0\"", "\"$inside\"")
-    );
-    check_refused(
-        &trial,
-        "run",
-        &script,
-        &["No space left", "free some space", "checkpoint of step", "same command"],
-    );
+    let expected = ["No space left", "free some space", "checkpoint of step", "same command"];
+    check_refused(&trial, Some(options), &script, &expected);
 }
 
 #[test]
 fn a_folder_that_became_read_only_leaves_the_last_checkpoint_and_the_run_goes_on() {
     let Some(options) = with_mounts() else { return };
     let trial = Trial::new(1, &[&WIDE[..], &["--epochs", "2"]].concat());
-    trial.begin_and_kill("run");
-    let run = trial.path("run").display().to_string();
-    for (folder, expected) in [
-        (run.clone(), &["metrics.jsonl", "Read-only file system", "choose a folder that can be written"][..]),
-        (format!("{run}/checkpoints"), &["Read-only file system", "choose a folder that can be written"]),
-    ] {
-        let inside =
-            format!("mount --bind '{folder}' '{folder}' && mount -o remount,bind,ro '{folder}' && \"$@\"");
-        let script =
-            format!("inside=$(cat <<'END'\n{inside}\nEND\n); unshare {options} sh -c \"$inside\" sh \"$@\"");
-        let kept = trial.path("kept");
-        assert!(Command::new("cp").arg("-a").arg(&run).arg(&kept).status().unwrap().success());
-        check_refused(&trial, "run", &script, expected);
-        fs::remove_dir_all(&run).unwrap();
-        fs::rename(kept, &run).unwrap();
+    for (folder, file) in [("run", "metrics.jsonl"), ("run/checkpoints", "step-")] {
+        trial.begin_and_kill("run");
+        let path = trial.path(folder).display().to_string();
+        let script = format!("mount --bind '{path}' '{path}' && mount -o remount,bind,ro '{path}' && \"$@\"");
+        let expected = [file, "Read-only file system", "choose a folder that can be written"];
+        check_refused(&trial, Some(options), &script, &expected);
+        fs::remove_dir_all(trial.path("run")).unwrap();
     }
 }
 
@@ -306,7 +284,7 @@ fn a_place_for_checkpoints_that_is_no_folder_is_named() {
     let trial = Trial::new(1, &["--hidden", "6", "--embedding", "4", "--batch", "2", "--epochs", "1"]);
     fs::create_dir(trial.path("run")).unwrap();
     fs::write(trial.path("run/checkpoints"), "a file").unwrap();
-    let output = trial.command(PROGRAM, "run").output().unwrap();
+    let output = trial.command("run").output().unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("checkpoints") && message.lines().count() == 1, "{message}");
