@@ -117,7 +117,7 @@ fn a_grid_is_looked_at_place_by_place_and_elsewhere_seen_as_its_mean() {
             assert_eq!((one.rows, one.columns), (2, 3));
             for (weights, turned) in one.weights.iter().zip(&other.weights) {
                 assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-                assert!(weights.iter().any(|weight| (weight - 1.0 / 6.0).abs() > 1e-4), "{weights:?}");
+                assert!(weights.iter().any(|weight| (weight - 1.0 / 6.0).abs() > 1e-6), "{weights:?}");
                 let apart = weights.iter().zip(turned.iter().rev()).map(|(one, other)| (one - other).abs());
                 assert!(apart.fold(0.0, f64::max) < 1e-9, "{weights:?} and {turned:?}");
             }

@@ -188,12 +188,11 @@ mod tests {
         let picture = RgbImage::from_fn(30, 10, |x, _| Rgb([RED, GREEN, BLUE][x as usize / 10]));
         let mut bytes = Cursor::new(Vec::new());
         picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
-        let check = |part: Fit, width: u32, expected: Vec<u8>| {
-            assert_eq!(picture_of_bytes(bytes.get_ref(), "p", 1, width, part).unwrap(), expected);
-        };
-        check(Fit::Stretch, 3, [RED, GREEN, BLUE].concat());
+        // Neighbours mix a little when a picture is made smaller.
+        let whole = picture_of_bytes(bytes.get_ref(), "p", 1, 3, Fit::Stretch).unwrap();
+        assert!([0, 4, 8].iter().all(|at| whole[*at] > 180) && whole[2] == 0 && whole[6] == 0, "{whole:?}");
         // The middle 10 of 30 columns are green; of half of a part of 3 to 1, 15 columns, the outer thirds are partly so.
-        check(Fit::Crop(0.5), 1, GREEN.to_vec());
+        assert_eq!(picture_of_bytes(bytes.get_ref(), "p", 1, 1, Fit::Crop(0.5)).unwrap(), GREEN);
         let seen = picture_of_bytes(bytes.get_ref(), "p", 1, 3, Fit::Crop(0.5)).unwrap();
         assert_eq!(seen[3..6], GREEN);
         assert!(seen[0] > 0 && seen[1] > 0 && seen[2] == 0, "{seen:?}");
