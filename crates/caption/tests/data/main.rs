@@ -1,4 +1,5 @@
 //! Data as users have it: every format, what is made of it, and every fault that can be in it.
+//! This file is long because all tests here change the same folder of twelve pictures, a test for each fault.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
