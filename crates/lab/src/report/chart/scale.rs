@@ -151,7 +151,7 @@ fn label(value: f64, decimals: usize) -> String {
         format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
     };
     match value.abs() {
-        size if size != 0.0 && (size < 1e-4 || size >= 1e12 || decimals > 5) => short(value),
+        size if size != 0.0 && (!(1e-4..1e12).contains(&size) || decimals > 5) => short(value),
         size if size >= 1e6 => shortened(value / 1e6, "M"),
         size if size >= 1e4 => shortened(value / 1e3, "k"),
         _ => fixed(value, decimals),
