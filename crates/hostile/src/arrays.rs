@@ -3,12 +3,16 @@
 use std::io::{Cursor, Write};
 
 use caption::data::cs231n::Cs231n;
+use caption::data::features::Channels;
 use caption::data::stored::{Stored, store};
 use caption::data::{Captions, Dataset, Pictures, Source, Split, Vocabulary, features};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::place;
+
+/// What a user can say of where a grid has its channels.
+const CHANNELS: [Option<Channels>; 3] = [None, Some(Channels::First), Some(Channels::Last)];
 
 /// A file among those that other libraries wrote for the tests of features.
 macro_rules! fixtures {
@@ -19,7 +23,10 @@ macro_rules! fixtures {
 
 /// Reads bytes as features, told by how they begin.
 pub fn features(bytes: &[u8]) {
-    let _ = features::read(&place::file("features", bytes));
+    let path = place::file("features", bytes);
+    for channels in CHANNELS {
+        let _ = features::read(&path, channels);
+    }
 }
 
 /// Arrays of one array, some of which are refused.
@@ -30,13 +37,15 @@ pub fn npy() -> Vec<Vec<u8>> {
         "big_endian_float64.npy",
         "fortran.npy",
         "integers.npy",
-        "objects.npy"
+        "objects.npy",
+        "grid.npy",
+        "places.npy"
     ]
 }
 
 /// HDF5 files of one table and of several.
 pub fn hdf5() -> Vec<Vec<u8>> {
-    fixtures!["whole.h5", "by_name.h5"]
+    fixtures!["whole.h5", "by_name.h5", "places.h5"]
 }
 
 /// Reads bytes as an archive; or, after a byte that is odd, as two arrays of an archive whose checksums are right.
@@ -84,7 +93,9 @@ fn names() -> Vec<u8> {
 /// Reads bytes as features, as weights, and as prepared data.
 pub fn safetensors(bytes: &[u8]) {
     let path = place::file("arrays.safetensors", bytes);
-    let _ = features::read(&path);
+    for channels in CHANNELS {
+        let _ = features::read(&path, channels);
+    }
     let _ = lab::weights::read(&path);
     let _ = lab::tensors::decode(bytes);
 }
@@ -97,7 +108,7 @@ pub fn safetensors_seeds() -> Vec<Vec<u8>> {
         NamedTensor { name: "b", shape: vec![2], data: TensorData::F64(&[0.5, 1.0]) },
         NamedTensor { name: "c", shape: vec![0, 3], data: TensorData::I32(&[]) },
     ];
-    let mut seeds = fixtures!["float16.safetensors", "by_name.safetensors"];
+    let mut seeds = fixtures!["float16.safetensors", "by_name.safetensors", "grid_by_name.safetensors"];
     seeds.push(encode(&tensors).expect("they can be written"));
     seeds
 }
@@ -131,8 +142,13 @@ pub fn prepared_seeds() -> Vec<Vec<u8>> {
             picture_of: vec![0, 0],
             references: vec![vec![vec!["a".into()], vec!["a".into(), "dog".into()]]],
         };
-        let dataset =
-            Dataset { vocabulary: vocabulary.clone(), train: split.clone(), val: split, test: None };
+        let dataset = Dataset {
+            vocabulary: vocabulary.clone(),
+            train: split.clone(),
+            val: split,
+            test: None,
+            origin: None,
+        };
         let path = place::folder().join("seed.safetensors");
         store(&path, &dataset, "two captions").expect("there is space");
         std::fs::read(&path).expect("it was written")

@@ -2,14 +2,14 @@
 
 use std::io::Cursor;
 
-use caption::data::picture::{load_picture, picture_of_bytes};
+use caption::data::picture::{Fit, load_picture, picture_of_bytes};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
 use crate::place;
 
 /// Reads bytes as a picture, from memory and from a file.
 pub fn picture(bytes: &[u8]) {
-    let read = picture_of_bytes(bytes, "the picture", 5, 7);
+    let read = picture_of_bytes(bytes, "the picture", 5, 7, Fit::WHOLE);
     let of_file = load_picture(place::file("picture", bytes), 5, 7);
     assert_eq!(read.is_ok(), of_file.is_ok(), "a file and its bytes are one picture");
     if let Ok(pixels) = read {

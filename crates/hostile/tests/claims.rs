@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use caption::data::cs231n::Cs231n;
 use caption::data::formats::{Coco, Format, Karpathy, Table};
-use caption::data::picture::picture_of_bytes;
+use caption::data::picture::{Fit, picture_of_bytes};
 use caption::data::stored::Stored;
 use caption::data::{Source, features};
 use caption::scoring::Corpus;
@@ -33,7 +33,7 @@ fn text<T, E: ToString>(result: Result<T, E>) -> Result<T, String> {
 }
 
 fn read_features(path: &Path) -> Result<features::FeatureTable, String> {
-    text(features::read(path))
+    text(features::read(path, None))
 }
 
 /// An array of numpy with nothing after its header.
@@ -186,7 +186,7 @@ fn pictures() {
     let refuse = |bytes: &[u8]| {
         check(
             bytes,
-            |path| text(picture_of_bytes(&std::fs::read(path).expect("a file"), "it", 8, 8)),
+            |path| text(picture_of_bytes(&std::fs::read(path).expect("a file"), "it", 8, 8, Fit::WHOLE)),
             "at most 16384",
         );
     };
