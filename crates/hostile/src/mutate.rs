@@ -42,16 +42,6 @@ impl Mutator {
         ((z ^ (z >> 31)) % bound as u64) as usize
     }
 
-    /// The next copy, changed in one to four ways.
-    pub fn next(&mut self) -> Vec<u8> {
-        let chosen = self.below(self.seeds.len());
-        let mut bytes = self.seeds[chosen].clone();
-        for _ in 0..=self.below(4) {
-            self.change(&mut bytes);
-        }
-        bytes
-    }
-
     fn change(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len() + 1);
         let end = (at + 1 + self.below(16)).min(bytes.len());
@@ -84,5 +74,19 @@ impl Mutator {
             _ if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
             _ => bytes.push(self.below(256) as u8),
         }
+    }
+}
+
+impl Iterator for Mutator {
+    type Item = Vec<u8>;
+
+    /// The next copy, changed in one to four ways; there is always one.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let chosen = self.below(self.seeds.len());
+        let mut bytes = self.seeds[chosen].clone();
+        for _ in 0..=self.below(4) {
+            self.change(&mut bytes);
+        }
+        Some(bytes)
     }
 }

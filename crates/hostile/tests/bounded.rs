@@ -36,9 +36,9 @@ fn check(name: &str) {
     seeds.iter().for_each(|bytes| run(target, bytes));
     run(target, b"");
     let asked = |name: &str| std::env::var(name).ok().map(|number| number.parse().expect("a whole number"));
-    let mut mutator = Mutator::new(seeds, asked("UNSPOOL_SEED").unwrap_or(1));
+    let mutator = Mutator::new(seeds, asked("UNSPOOL_SEED").unwrap_or(1));
     let executions = asked("UNSPOOL_EXECUTIONS").unwrap_or(target.executions.into());
-    (0..executions).for_each(|_| run(target, &mutator.next()));
+    (0..executions).zip(mutator).for_each(|(_, bytes)| run(target, &bytes));
 }
 
 macro_rules! bounded {

@@ -56,7 +56,7 @@ pub fn program<'t>(tape: &'t Tape, bytes: &[u8], size: Size) -> Decoded<'t> {
         if let Some(value) = apply(tape, &mut choices, a, b, &leaves) {
             values.push(value);
             // Every third value is wanted; it can lie within what passes would rather merge.
-            outputs.extend((values.len() % 3 == 0).then_some(value));
+            outputs.extend(values.len().is_multiple_of(3).then_some(value));
         }
     }
     let number = values[leaves.len()..].iter().fold(tape.number(0.0), |sum, value| sum + value.tanh().sum());
