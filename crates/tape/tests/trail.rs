@@ -4,7 +4,7 @@ mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::programs::program;
+use common::programs::{SMALL, program};
 use proptest::prelude::*;
 use tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Tensor, Var, Vars, grad, scan, try_grad};
 
@@ -31,8 +31,8 @@ fn check(programs: &[&[u8]]) {
     let (mut engine, mut fresh_engine) = (Engine::new(), Engine::new());
     for bytes in programs {
         let record = |tape: &Tape, engine: &mut Engine| {
-            let (leaves, value) = program(tape, bytes);
-            let wanted = tape.scope("outer", || wanted(&leaves, value));
+            let decoded = program(tape, bytes, SMALL);
+            let wanted = tape.scope("outer", || wanted(&decoded.leaves, decoded.number));
             let run = engine.run(&wanted).expect("random programs can be evaluated");
             let values: Vec<Vec<u64>> = (0..wanted.len())
                 .map(|index| run.tensor(index).to_f64().into_iter().map(f64::to_bits).collect())

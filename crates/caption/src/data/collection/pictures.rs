@@ -105,7 +105,7 @@ impl Collection {
     ///
     /// # Errors
     /// If the captions cannot be read at all.
-    pub fn files(&self) -> Result<Vec<(String, Result<PathBuf, Fault>)>, DataError> {
+    pub fn files(&self) -> Result<Vec<NamedFile>, DataError> {
         let folders = self.folders();
         let file = |picture: &Listed| (picture.name.clone(), find(picture, &folders).map(|(_, path)| path));
         Ok(self.format.list()?.pictures.par_iter().map(file).collect())
@@ -116,6 +116,9 @@ impl Collection {
         self.preparation.images.clone().map_or_else(|| self.format.folders(), |folder| vec![folder])
     }
 }
+
+/// The name of a picture that is listed with its file, or that there is none.
+pub type NamedFile = (String, Result<PathBuf, Fault>);
 
 /// Where a picture lies: the number of its folder, and its path.
 fn find(picture: &Listed, folders: &[PathBuf]) -> Result<(usize, PathBuf), Fault> {

@@ -23,7 +23,10 @@ use super::{DataError, Pictures};
 
 /// From the bytes of a picture file to what a model sees of it.
 #[derive(Clone)]
-pub struct Sight(Arc<dyn Fn(&[u8], &str) -> Result<Vec<f32>, DataError> + Send + Sync>);
+pub struct Sight(Arc<See>);
+
+/// A function of a file's bytes, and of what errors call it.
+type See = dyn Fn(&[u8], &str) -> Result<Vec<f32>, DataError> + Send + Sync;
 
 impl Sight {
     /// A sight of one's own: a function of a file's bytes, and of what errors call it.
