@@ -1,6 +1,7 @@
 //! One program, run in every way there is: by the interpreter, with all passes, with each alone, with none, and on several
 //! threads.
 
+use approx::abs_diff_eq;
 use tape::passes::{PIPELINE, Pass};
 use tape::plan::Plan;
 use tape::program::Program;
@@ -31,7 +32,7 @@ fn agree(found: &Tensor, plain: &Tensor, limit: f64, label: &str) {
     let largest =
         plain.iter().filter(|number| number.is_finite()).fold(1.0, |largest: f64, x| largest.max(x.abs()));
     for (a, b) in found.into_iter().zip(plain) {
-        let equal = a == b || (a - b).abs() <= limit * largest || (a.is_nan() && b.is_nan());
+        let equal = abs_diff_eq!(a, b, epsilon = limit * largest) || (a.is_nan() && b.is_nan());
         assert!(equal, "{label}: {a} is not {b}");
     }
 }
