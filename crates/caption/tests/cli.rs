@@ -336,7 +336,7 @@ fn failures_name_what_and_where_and_leave_nothing_behind() {
     succeed(&borrowed(&setting.train(&setting.run, &["--epochs", "1"])));
     check(&["describe", &setting.run, "--data", &setting.data, "--row", "7"], &["--row 7", "2 pictures"]);
     check(&["describe", &setting.run, "picture.png"], &["features of length 4", "--row"]);
-    check(&["serve", &setting.run], &["features of length 4", "trained on pixels"]);
+    check(&["serve", &setting.run], &["features of length 4", "caption encode"]);
     check(&["serve", &missing], &["nowhere", "checkpoint"]);
     check(&["evaluate", &setting.run, "--data", &setting.data, "--split", "test"], &["no test split"]);
 }

@@ -89,6 +89,7 @@ const LIST: &[(&str, Held)] = &[
     ("AdamW", Apart(UPDATE)),
     ("Momentum", Apart(UPDATE)),
     ("Optimizer", Apart(UPDATE)),
+    ("Outliers", Apart(UPDATE)),
     ("RmsProp", Apart(UPDATE)),
     ("Sgd", Apart(UPDATE)),
     ("StepReport", Apart(UPDATE)),
