@@ -80,6 +80,7 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         // By pattern, because without one `cargo bench` hands `--test` to the unit tests of every library too.
         steps.push(cargo("bench --workspace --locked --bench * -- --test"));
     }
+    steps.push(cargo("deny --locked check bans licenses sources"));
     steps.extend([Step::Tidy, Step::Api]);
     steps
 }
@@ -237,6 +238,7 @@ mod tests {
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",
             "cargo bench --workspace --locked --bench '*' -- --test",
+            "cargo deny --locked check bans licenses sources",
             "cargo xtask tidy",
             "cargo xtask api",
         ];

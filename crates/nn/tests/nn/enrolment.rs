@@ -92,6 +92,7 @@ const LIST: &[(&str, Held)] = &[
     ("Outliers", Apart(UPDATE)),
     ("RmsProp", Apart(UPDATE)),
     ("Sgd", Apart(UPDATE)),
+    ("Severed", Apart(SETTINGS)),
     ("StepReport", Apart(UPDATE)),
     ("TrainError", Apart(SETTINGS)),
     ("Trainer", Apart(UPDATE)),
