@@ -304,6 +304,14 @@ fn a_run_that_is_finished_stays_as_it_is_and_another_is_not_mixed_into_it() {
     assert_eq!(before, metrics());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_without_a_word() {
+    let (_, writer) = std::io::pipe().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_caption")).arg("check").stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (None, ""), "ended by a signal");
+}
+
 #[test]
 fn mistakes_in_the_command_line_are_usage_errors() {
     for arguments in

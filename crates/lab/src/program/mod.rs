@@ -59,6 +59,8 @@ pub fn run(own: Vec<NamedCell>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
+    // A reader that has seen enough, such as `head`, ends the program without a word.
+    sigpipe::reset();
     let result = match arguments.command {
         Command::Check(check) => Ok(check.run(&cells)),
         Command::Time(time) => time.run(&cells),

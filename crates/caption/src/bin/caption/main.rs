@@ -57,7 +57,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    // A reader that has seen enough, such as `head`, ends the program without a word. Clients of `serve` come and go.
+    if !matches!(command, Command::Serve(_)) {
+        sigpipe::reset();
+    }
+    let result = match command {
         Command::Check(check) => check.run(),
         Command::Prepare(prepare) => prepare.run(),
         Command::Encode(encode) => encode.run(),

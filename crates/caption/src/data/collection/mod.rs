@@ -12,6 +12,8 @@
 
 mod pictures;
 
+pub use pictures::NamedFile;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{Encoder, Origin};
 use crate::data::arrays::{Numbers, write_with_origin};
-use crate::data::collection::{Collection, Watch};
+use crate::data::collection::{Collection, NamedFile, Watch};
 use crate::data::doctor::free_memory;
 use crate::data::fault::{Fault, FaultKind};
 use crate::data::features::{Form, fault_of};
@@ -53,7 +53,7 @@ pub fn encode(
     }
     let mut numbers = vec![0.0; files.len() * size];
     let (done, total) = (AtomicUsize::new(0), files.len());
-    let some = |(files, numbers): (&[(String, Result<PathBuf, Fault>)], &mut [f32])| {
+    let some = |(files, numbers): (&[NamedFile], &mut [f32])| {
         let mut brought = Vec::new();
         let mut bring = |file: &Result<PathBuf, Fault>| match file {
             Ok(path) => bring(encoder, path, &mut brought),
