@@ -3,7 +3,6 @@
 use std::fmt;
 
 use smallvec::SmallVec;
-use tape::tensor::Slice;
 use tape::{Engine, NodeId, NotFinite, RunError, Tape, Var, Vars, first_not_finite, try_grad, why_severed};
 
 use crate::clip::{clip_by_global_norm, global_norm};
@@ -201,7 +200,7 @@ impl<O: Optimizer> Trainer<O> {
                 return Err(TrainError::Gradient { loss: report.loss, names });
             }
             let targets: SmallVec<[Param; 48]> = updates.iter().map(|(param, _)| *param).collect();
-            let is_bad = |(output, _): &(usize, &Param)| !is_finite(run.slice(output + 2));
+            let is_bad = |(output, _): &(usize, &Param)| run.slice(output + 2).first_not_finite().is_some();
             let bad = targets.iter().enumerate().filter(is_bad);
             let names: Vec<String> = bad.map(|(_, param)| params.name(*param).to_string()).collect();
             if !names.is_empty() {
@@ -292,20 +291,6 @@ impl<O: Optimizer> Trainer<O> {
         let run = self.engine.run(&norms)?;
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
-    }
-}
-
-/// Whether all elements are finite. Whole chunks are looked at without a way out, which vectors can do.
-fn is_finite(elements: Slice<'_>) -> bool {
-    const CHUNK: usize = 256;
-    match elements {
-        Slice::F32(elements) => {
-            elements.chunks(CHUNK).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
-        }
-        Slice::F64(elements) => {
-            elements.chunks(CHUNK).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
-        }
-        Slice::I32(_) => true,
     }
 }
 

@@ -23,19 +23,31 @@ use crate::var::Var;
 /// If there are values of different tapes, or a scan is being recorded.
 #[track_caller]
 pub fn interpret(outputs: &[Var<'_>]) -> Result<Vec<Tensor>, RunError> {
+    interpret_watched(outputs, &mut Nobody).map_err(|halt| match halt {
+        Halt::Error(error) => error,
+        Halt::Watch => unreachable!("nobody looks on"),
+    })
+}
+
+/// The same while `watch` looks on.
+#[track_caller]
+pub(crate) fn interpret_watched(outputs: &[Var<'_>], watch: &mut dyn Watch) -> Result<Vec<Tensor>, Halt> {
     let Some(first) = outputs.first() else { return Ok(Vec::new()) };
     let tape = first.tape();
     assert!(outputs.iter().all(|var| std::ptr::eq(var.tape(), tape)), "the values are of different tapes");
     let graph = tape.graph_with_trail();
     let inputs: Vec<Tensor> = (0..tape.inputs()).map(|slot| tape.with_input(slot, Tensor::clone)).collect();
     let wanted: Vec<NodeId> = outputs.iter().map(|var| var.id()).collect();
-    evaluate(&graph, &inputs, &wanted, 0)
+    evaluate(&graph, &inputs, &wanted, 0, watch)
 }
+
+/// The values that nodes have; a loop has none of its own, only its parts do.
+pub(crate) type Values = HashMap<NodeId, Tensor>;
 
 /// What looks on while a program is evaluated.
 pub(crate) trait Watch {
-    /// A node of a graph has a value, which was computed from operands.
-    fn see(&mut self, graph: &Graph, id: NodeId, operands: &[&Tensor], value: &Tensor) -> ControlFlow<()>;
+    /// A node of a graph has a value, which was computed from `values`: those that nodes before it have.
+    fn see(&mut self, graph: &Graph, id: NodeId, values: &Values, value: &Tensor) -> ControlFlow<()>;
 
     /// The loop that a node of a graph is begins.
     fn enter(&mut self, graph: &Graph, node: &Node);
@@ -48,10 +60,10 @@ pub(crate) trait Watch {
 }
 
 /// Nobody looks on.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Watch for Nobody {
-    fn see(&mut self, _: &Graph, _: NodeId, _: &[&Tensor], _: &Tensor) -> ControlFlow<()> {
+    fn see(&mut self, _: &Graph, _: NodeId, _: &Values, _: &Tensor) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
@@ -63,6 +75,7 @@ impl Watch for Nobody {
 }
 
 /// Why an evaluation has no results.
+#[derive(Debug)]
 pub(crate) enum Halt {
     /// An operation met a value that it cannot take.
     Error(RunError),
@@ -72,19 +85,6 @@ pub(crate) enum Halt {
 
 /// Computes the wanted nodes of a graph, in a step of `rows` rows if it is the body of a scan.
 pub(crate) fn evaluate(
-    graph: &Graph,
-    inputs: &[Tensor],
-    wanted: &[NodeId],
-    rows: usize,
-) -> Result<Vec<Tensor>, RunError> {
-    evaluate_watched(graph, inputs, wanted, rows, &mut Nobody).map_err(|halt| match halt {
-        Halt::Error(error) => error,
-        Halt::Watch => unreachable!("nobody looks on"),
-    })
-}
-
-/// The same while `watch` looks on.
-pub(crate) fn evaluate_watched(
     graph: &Graph,
     inputs: &[Tensor],
     wanted: &[NodeId],
@@ -99,7 +99,7 @@ pub(crate) fn evaluate_watched(
             parts_of.entry(node.inputs[0]).or_default().push(part);
         }
     }
-    let mut values: HashMap<NodeId, Tensor> = HashMap::new();
+    let mut values = Values::new();
     let mut parts: HashMap<(NodeId, Part), Tensor> = HashMap::new();
     for (id, node) in needed() {
         let operands = || node.inputs.iter().map(|input| &values[input]);
@@ -119,32 +119,19 @@ pub(crate) fn evaluate_watched(
                 let operands: Vec<Tensor> = operands().cloned().collect();
                 let nodes = |part: &Part| if let Part::Result(node) = part { Some(*node) } else { None };
                 let nodes: Vec<NodeId> = wanted.iter().filter_map(nodes).collect();
-                let results = evaluate_watched(&fused.body, &operands, &nodes, rows, watch)?;
+                let results = evaluate(&fused.body, &operands, &nodes, rows, watch)?;
                 parts.extend(wanted.into_iter().zip(results).map(|(part, value)| ((id, part), value)));
                 continue;
             }
             Op::Part(part) => parts[&(node.inputs[0], *part)].clone(),
             _ => apply(node, operands(), node.shape.at(rows)).map_err(Halt::Error)?,
         };
-        if see(watch, graph, id, &values, &value).is_break() {
+        if watch.see(graph, id, &values, &value).is_break() {
             return Err(Halt::Watch);
         }
         values.insert(id, value);
     }
     Ok(wanted.iter().map(|id| values[id].clone()).collect())
-}
-
-/// Shows the watch a value with its operands; those of a part of a loop are shown step by step.
-fn see(
-    watch: &mut dyn Watch,
-    graph: &Graph,
-    id: NodeId,
-    values: &HashMap<NodeId, Tensor>,
-    value: &Tensor,
-) -> ControlFlow<()> {
-    let operands: SmallVec<[&Tensor; 4]> =
-        graph.node(id).inputs.iter().filter_map(|input| values.get(input)).collect();
-    watch.see(graph, id, &operands, value)
 }
 
 /// Applies the operation of a node.
@@ -194,7 +181,7 @@ fn run_scan(
         let feeds: Vec<Tensor> = scan.roles.iter().zip(operands).map(feed).collect();
         // In a nested scan `n` is that of the step around it, as its shapes say.
         let n = if scan.rows == crate::Dim::ROWS { running } else { rows };
-        let computed = evaluate_watched(&scan.body, &feeds, &wanted, n, watch)?;
+        let computed = evaluate(&scan.body, &feeds, &wanted, n, watch)?;
         let of = |node: &NodeId| &computed[wanted.iter().position(|id| id == node).expect("a wanted node")];
         for (state, next) in states.iter_mut().zip(&scan.next) {
             let next = of(next);

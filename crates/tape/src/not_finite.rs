@@ -10,11 +10,11 @@ use std::panic::Location;
 
 use crate::error::RunError;
 use crate::graph::{Graph, Node, NodeId};
-use crate::interpret::{Halt, Watch, evaluate_watched};
+use crate::interpret::{Halt, Values, Watch, interpret_watched};
 use crate::ops::Op;
 use crate::record::Tape;
 use crate::shape::Shape;
-use crate::tensor::{Slice, Tensor};
+use crate::tensor::Tensor;
 use crate::var::Var;
 
 /// A value that is not finite, the first of its program.
@@ -72,13 +72,9 @@ pub struct Operand {
 pub fn first_not_finite(of: &[Var<'_>]) -> Result<Option<NotFinite>, RunError> {
     let Some(first) = of.first() else { return Ok(None) };
     let tape = first.tape();
-    assert!(of.iter().all(|var| std::ptr::eq(var.tape(), tape)), "the values are of different tapes");
-    let graph = tape.graph_with_trail();
-    let inputs: Vec<Tensor> = (0..tape.inputs()).map(|slot| tape.with_input(slot, Tensor::clone)).collect();
-    let wanted: Vec<NodeId> = of.iter().map(|var| var.id()).collect();
     let names = (0..tape.inputs()).map(|slot| tape.input_name(slot)).collect();
     let mut search = Search { tape, names: vec![names], steps: Vec::new(), found: None };
-    match evaluate_watched(&graph, &inputs, &wanted, 0, &mut search) {
+    match interpret_watched(of, &mut search) {
         Err(Halt::Error(error)) => Err(error),
         Err(Halt::Watch) | Ok(_) => Ok(search.found),
     }
@@ -116,14 +112,14 @@ impl Search<'_> {
 }
 
 impl Watch for Search<'_> {
-    fn see(&mut self, graph: &Graph, id: NodeId, operands: &[&Tensor], value: &Tensor) -> ControlFlow<()> {
+    fn see(&mut self, graph: &Graph, id: NodeId, values: &Values, value: &Tensor) -> ControlFlow<()> {
         let node = graph.node(id);
         // What comes into a body was looked at where it was computed.
         if matches!(node.op, Op::Input(_)) && !self.steps.is_empty() {
             return ControlFlow::Continue(());
         }
-        let Some(place) = place_of_not_finite(value.slice()) else { return ControlFlow::Continue(()) };
-        let inputs = node.inputs.iter().zip(operands);
+        let Some(place) = value.slice().first_not_finite() else { return ControlFlow::Continue(()) };
+        let operand = |input: &NodeId| Some(self.operand(graph.node(*input), values.get(input)?));
         self.found = Some(NotFinite {
             value: value.to_f64()[place],
             index: index_of(place, value.shape()),
@@ -133,7 +129,7 @@ impl Watch for Search<'_> {
             scope: self.tape.scopes().name(node.scope).to_string(),
             location: node.location,
             steps: self.steps.clone(),
-            operands: inputs.map(|(input, value)| self.operand(graph.node(*input), value)).collect(),
+            operands: node.inputs.iter().filter_map(operand).collect(),
         });
         ControlFlow::Break(())
     }
@@ -153,15 +149,6 @@ impl Watch for Search<'_> {
     fn leave(&mut self) {
         self.names.pop();
         self.steps.pop();
-    }
-}
-
-/// The place of the first element that is not finite.
-fn place_of_not_finite(elements: Slice<'_>) -> Option<usize> {
-    match elements {
-        Slice::F32(elements) => elements.iter().position(|x| !x.is_finite()),
-        Slice::F64(elements) => elements.iter().position(|x| !x.is_finite()),
-        Slice::I32(_) => None,
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use num_traits::Float;
+
 use crate::dtype::{DType, Element, Real, with_real};
 use crate::shape::Shape;
 
@@ -26,6 +28,32 @@ pub enum Slice<'a> {
     F64(&'a [f64]),
     /// 32-bit integers.
     I32(&'a [i32]),
+}
+
+impl Slice<'_> {
+    /// The place of the first element that is NaN or an infinity.
+    ///
+    /// ```
+    /// use tape::tensor::Slice;
+    ///
+    /// assert_eq!(Slice::F32(&[1.0, f32::INFINITY, f32::NAN]).first_not_finite(), Some(1));
+    /// assert_eq!(Slice::I32(&[1]).first_not_finite(), None);
+    /// ```
+    pub fn first_not_finite(&self) -> Option<usize> {
+        match self {
+            Slice::F32(elements) => first_not_finite(elements),
+            Slice::F64(elements) => first_not_finite(elements),
+            Slice::I32(_) => None,
+        }
+    }
+}
+
+/// Whole chunks are looked at without a way out, which vectors can do.
+fn first_not_finite<T: Float>(elements: &[T]) -> Option<usize> {
+    const CHUNK: usize = 256;
+    let is_finite = |chunk: &[T]| chunk.iter().fold(true, |all, x| all & x.is_finite());
+    let from = CHUNK * elements.chunks(CHUNK).position(|chunk| !is_finite(chunk))?;
+    elements[from..].iter().position(|x| !x.is_finite()).map(|place| from + place)
 }
 
 /// Borrowed elements of one type, for writing.

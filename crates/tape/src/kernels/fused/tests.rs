@@ -6,7 +6,7 @@ use super::{Kernel, Source, Target};
 use crate::dtype::DType;
 use crate::fused::Fused;
 use crate::graph::NodeId;
-use crate::interpret::evaluate;
+use crate::interpret::{Nobody, evaluate};
 use crate::kernels::Threads;
 use crate::kernels::arena::{ALIGNMENT, Arena};
 use crate::passes::fuse;
@@ -74,9 +74,10 @@ fn case(
     let mut inputs: Vec<Tensor> = real.chain(index).collect();
     let vars: Vec<Var<'_>> = inputs.iter().map(|input| tape.input(input.clone())).collect();
     let outputs: Vec<NodeId> = record(&vars).iter().map(|var| var.id()).collect();
-    let plain = evaluate(&tape.graph(), &inputs, &outputs, 0).expect("indices within the scores");
+    let plain =
+        evaluate(&tape.graph(), &inputs, &outputs, 0, &mut Nobody).expect("indices within the scores");
     let program = fuse(Program { graph: tape.graph().clone(), outputs });
-    let interpreted = evaluate(&program.graph, &inputs, &program.outputs, 0).expect("as before");
+    let interpreted = evaluate(&program.graph, &inputs, &program.outputs, 0, &mut Nobody).expect("as before");
     assert!(interpreted == plain, "the interpreter computes bodies as it does what they were made of");
     let find = |node: &&crate::graph::Node| matches!(node.op, Op::Fused(_));
     let mut groups = program.graph.nodes.iter().filter(find);
@@ -101,7 +102,8 @@ fn case(
 
 impl Case {
     fn plain(&self) -> Vec<Tensor> {
-        evaluate(&self.fused.body, &self.inputs, &self.wanted, 0).expect("indices within the scores")
+        evaluate(&self.fused.body, &self.inputs, &self.wanted, 0, &mut Nobody)
+            .expect("indices within the scores")
     }
 
     /// Runs the kernel with inputs in an arena, each result in the place of the first input of its shape if
