@@ -20,7 +20,7 @@ pub use words::{check_words, hash_of};
 
 use rule::AnyOptimizer;
 
-use nn::{AnyCell, NamedCell, Optimizer, Outliers, Params, Trainer};
+use nn::{AnyCell, NamedCell, Optimizer, Outliers, Params, StepReport, Trainer};
 use tape::{DType, Engine};
 
 use crate::data::batch::Batch;
@@ -232,25 +232,35 @@ impl Training {
                 self.model.scores.start_from_counts(&mut self.params, &counts);
             }
         }
-        let rate = self.learning_rate();
-        self.trainer.optimizer.set_learning_rate(rate);
-        self.sampler.next_batch(&mut self.indices);
+        self.begin_step();
         self.batch.fill(split, &self.indices);
         self.mix_in_own_words()?;
         let (model, batch, smoothing) = (&self.model, &self.batch, self.recipe.label_smoothing);
         let report = self
             .trainer
             .step(&mut self.params, |tape| model.smoothed_loss(tape, batch, smoothing).per_sequence())?;
+        Ok(self.end_step(&report))
+    }
+
+    /// Chooses the captions of the next step and its learning rate.
+    fn begin_step(&mut self) {
+        let rate = self.learning_rate();
+        self.trainer.optimizer.set_learning_rate(rate);
+        self.sampler.next_batch(&mut self.indices);
+    }
+
+    /// Counts a step that was taken on the batch at hand, and tells of it.
+    fn end_step(&mut self, report: &StepReport) -> StepLosses {
         self.step += 1;
-        let per_token = report.loss * batch.len() as f64 / batch.targets().max(1) as f64;
-        Ok(StepLosses {
-            captions: batch.len(),
+        let (captions, words) = (self.batch.len(), self.batch.targets());
+        StepLosses {
+            captions,
             per_caption: report.loss,
-            per_token,
+            per_token: report.loss * captions as f64 / words.max(1) as f64,
             gradient_norm: report.gradient_norm,
             skipped: report.skipped,
             rewards: None,
-        })
+        }
     }
 
     /// Whether a split is the one that the training was begun on, as far as can be seen.

@@ -16,10 +16,7 @@
 //! words: were it that of the whole vocabulary, draws that are worse than the greedy caption would feed `<UNK>` until little
 //! else were left.
 
-use nn::Optimizer;
-
 use super::{Rewards, StepLosses, Training};
-use crate::data::sampler::Sampler;
 use crate::data::{END, NULL, START, Split, UNKNOWN, Vocabulary};
 use crate::error::Error;
 use crate::metrics::CiderD;
@@ -55,12 +52,11 @@ impl Training {
     /// As [`Training::take_step`], and if the model says nothing at all.
     pub fn take_reward_step(&mut self, split: &Split, cider: &CiderD<'_>) -> Result<StepLosses, Error> {
         self.check_data(split)?;
-        let rate = self.learning_rate();
-        self.trainer.optimizer.set_learning_rate(rate);
-        self.sampler.next_batch(&mut self.indices);
+        self.begin_step();
         let samples = self.recipe.samples;
-        let of_picture = |caption: &usize| std::iter::repeat_n(split.picture_of[*caption], samples);
-        let pictures: Vec<usize> = self.indices.iter().flat_map(of_picture).collect();
+        let repeated = self.indices.iter().flat_map(|caption| std::iter::repeat_n(*caption, samples));
+        let captions: Vec<usize> = repeated.collect();
+        let pictures: Vec<usize> = captions.iter().map(|caption| split.picture_of[*caption]).collect();
         let mut seen = Vec::new();
         split.pictures.see(pictures.iter().copied(), &mut seen);
         let first = self.step * (self.recipe.batch * samples) as u64;
@@ -91,7 +87,7 @@ impl Training {
         self.batch = batch_of(&drawn.iter().map(row).collect::<Vec<_>>());
         self.batch.pictures = seen;
         // The captions whose pictures these are, as a message would name them.
-        self.batch.indices = self.indices.iter().flat_map(|row| std::iter::repeat_n(*row, samples)).collect();
+        self.batch.indices = captions;
         if self.batch.targets() == 0 {
             return Err(Error::Mismatch("the model says nothing; train it on captions first".into()));
         }
@@ -101,16 +97,9 @@ impl Training {
         let report = self
             .trainer
             .step(&mut self.params, |tape| model.weighted_loss(tape, batch, &advantages, &NEVER_SAID))?;
-        self.step += 1;
         let mean = |rewards: &[f64]| rewards.iter().sum::<f64>() / rewards.len() as f64;
-        Ok(StepLosses {
-            captions: batch.len(),
-            per_caption: report.loss,
-            per_token: report.loss * batch.len() as f64 / batch.targets() as f64,
-            gradient_norm: report.gradient_norm,
-            skipped: report.skipped,
-            rewards: Some(Rewards { sampled: mean(&rewards), greedy: greedy.as_deref().map(mean) }),
-        })
+        let rewards = Rewards { sampled: mean(&rewards), greedy: greedy.as_deref().map(mean) };
+        Ok(StepLosses { rewards: Some(rewards), ..self.end_step(&report) })
     }
 }
 
