@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab::files::read_file;
+use lab::report::number::listed;
 
 use super::collection::{Collection, Preparation, Watch};
 use super::fault::{Fault, FaultKind};
@@ -71,7 +72,7 @@ pub fn examine(path: &Path, wishes: &Wishes, free: Option<u64>, watch: Watch) ->
     };
     let notes = match &source {
         Recognised::Collection(collection, _) if wishes.features.is_none() => {
-            alike(collection).iter().map(|names| format!("{} are the same file", in_words(names))).collect()
+            alike(collection).iter().map(|names| format!("{} are the same file", listed(names))).collect()
         }
         _ => Vec::new(),
     };
@@ -112,13 +113,6 @@ fn alike(collection: &Collection) -> Vec<Vec<String>> {
     }
     groups.sort();
     groups
-}
-
-fn in_words(names: &[String]) -> String {
-    match names {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => names.concat(),
-    }
 }
 
 /// The same collection with pictures of one pixel: each is decoded as a whole, and none is kept.
@@ -169,4 +163,10 @@ pub fn free_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// That things of so many bytes are more than this machine has free, where the system says so: `they take 9 bytes, but 8 are free`.
+pub(crate) fn beyond_memory(what: &str, bytes: u64) -> Option<String> {
+    let free = free_memory().filter(|free| bytes > *free)?;
+    Some(format!("{what} take {bytes} bytes, but {free} are free"))
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Collection, Ready, Watch};
-use crate::data::doctor::free_memory;
+use crate::data::doctor::beyond_memory;
 use crate::data::encoder::Origin;
 use crate::data::fault::{Fault, FaultKind};
 use crate::data::features::{self, FeatureTable, Form};
@@ -32,11 +32,11 @@ impl Collection {
         let total: usize = members.iter().map(Vec::len).sum();
         // A system that lends more than it has would end the program in the middle.
         let bytes = (total as u64).saturating_mul(size as u64);
-        if let Some(free) = free_memory().filter(|free| bytes > *free) {
-            let problem = format!(
-                "{total} pictures of {side} by {side} pixels take {bytes} bytes, but {free} are free. Choose a smaller --side"
-            );
-            return Err(DataError::new(self.format.describe(), problem));
+        if let Some(problem) = beyond_memory(&format!("{total} pictures of {side} by {side} pixels"), bytes) {
+            return Err(DataError::new(
+                self.format.describe(),
+                format!("{problem}. Choose a smaller --side"),
+            ));
         }
         let done = AtomicUsize::new(0);
         let mut found_in = None;

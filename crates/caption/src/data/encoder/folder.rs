@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{Encoder, Origin};
 use crate::data::arrays::{Numbers, write_with_origin};
 use crate::data::collection::{Collection, NamedFile, Watch};
-use crate::data::doctor::free_memory;
+use crate::data::doctor::beyond_memory;
 use crate::data::fault::{Fault, FaultKind};
 use crate::data::features::{Form, fault_of};
 use crate::data::picture::MOST_BYTES;
@@ -44,11 +44,8 @@ pub fn encode(
     let files = collection.files()?;
     let (form, size, batch) = (encoder.form(), encoder.form().size(), encoder.batch());
     let bytes = (4 * size as u64).saturating_mul(files.len() as u64);
-    if let Some(free) = free_memory().filter(|free| bytes > *free) {
-        let problem = format!(
-            "{form} of {} pictures take {bytes} bytes, but {free} are free. Name an output in the card that has fewer",
-            files.len()
-        );
+    if let Some(problem) = beyond_memory(&format!("{form} of {} pictures", files.len()), bytes) {
+        let problem = format!("{problem}. Name an output in the card that has fewer");
         return Err(DataError::new(&encoder.origin().file, problem));
     }
     let mut numbers = vec![0.0; files.len() * size];

@@ -2,28 +2,14 @@
 
 use std::path::Path;
 
-use super::{ALL, Channels, FeatureTable};
+use super::{Array, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::tables::Tables;
 
 pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let file = Tables::open(path)?;
-    let keys = file.keys()?;
-    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| keys.len() == 1));
-    let place = path.display().to_string();
-    match whole {
-        Some(key) => {
-            let (shape, data) = file.any_floats(key)?;
-            FeatureTable::whole(format!("{place}, key `{key}`"), super::Array { shape, data }, None, channels)
-        }
-        None => {
-            let array = |key: &String| {
-                let (shape, data) = file.any_floats(key)?;
-                Ok((key.clone(), super::Array { shape, data }))
-            };
-            FeatureTable::by_name(place, keys.iter().map(array).collect::<Result<_, DataError>>()?, channels)
-        }
-    }
+    let array = |key: &str| file.any_floats(key).map(|(shape, data)| Array { shape, data });
+    FeatureTable::of_keys(path, &file.keys()?, true, array, channels)
 }
 
 #[cfg(test)]

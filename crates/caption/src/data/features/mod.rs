@@ -148,6 +148,26 @@ impl FeatureTable {
         FeatureTable { place, form, data, names, origin: None }
     }
 
+    /// A table of a file with an array for each key: of the one under [`ALL`], or of the only one if that can be `alone`, where
+    /// it has all rows; else of one for each picture.
+    fn of_keys(
+        path: &Path,
+        keys: &[String],
+        alone: bool,
+        mut array: impl FnMut(&str) -> Result<Array, DataError>,
+        channels: Option<Channels>,
+    ) -> Result<Self, DataError> {
+        let only = keys.first().filter(|_| alone && keys.len() == 1);
+        let place = path.display().to_string();
+        match keys.iter().find(|key| *key == ALL).or(only) {
+            Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None, channels),
+            None => {
+                let arrays = keys.iter().map(|key| Ok((key.clone(), array(key)?)));
+                FeatureTable::by_name(place, arrays.collect::<Result<_, DataError>>()?, channels)
+            }
+        }
+    }
+
     /// A table of one array for each name.
     fn by_name(
         place: String,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ALL, Array, Channels, FeatureTable};
+use super::{Array, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::arrays::ArrayFile;
 
@@ -10,21 +10,12 @@ pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTab
     let mut file = ArrayFile::open(path)?;
     let keys: Vec<String> = file.arrays().keys().cloned().collect();
     // What an encoder made is by name, even of one picture.
-    let alone = keys.len() == 1 && file.origin.is_none();
-    let mut array = |key: &str| {
+    let alone = file.origin.is_none();
+    let array = |key: &str| {
         let shape = file.about(key)?.shape.clone();
         Ok(Array { shape, data: file.floats(key)? })
     };
-    let whole = keys.iter().find(|key| *key == ALL).or(keys.first().filter(|_| alone));
-    let place = path.display().to_string();
-    let table = match whole {
-        Some(key) => FeatureTable::whole(format!("{place}, key `{key}`"), array(key)?, None, channels)?,
-        None => {
-            let arrays: Result<_, DataError> =
-                keys.iter().map(|key| Ok((key.clone(), array(key)?))).collect();
-            FeatureTable::by_name(place, arrays?, channels)?
-        }
-    };
+    let table = FeatureTable::of_keys(path, &keys, alone, array, channels)?;
     Ok(FeatureTable { origin: file.origin, ..table })
 }
 
