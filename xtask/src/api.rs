@@ -5,7 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::check::cargo_at;
 
 /// The libraries, by the name of their package and that of the crate in it.
 const LIBRARIES: [(&str, &str); 4] =
@@ -59,11 +60,10 @@ fn file(root: &Path, library: &str) -> PathBuf {
 
 /// The public items of a library, one a line, in a fixed order.
 fn listing(root: &Path, package: &str, library: &str) -> Result<String, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = root.join("target/api");
     let arguments = ["rustdoc", "--quiet", "--lib", "--locked", "--package", package, "--target-dir"];
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(arguments).arg(&target);
+    let mut command = cargo_at(root);
+    command.args(arguments).arg(&target);
     command.args(["--", "-Zunstable-options", "--output-format", "json"]).env("RUSTC_BOOTSTRAP", "1");
     let status = command.status().map_err(|error| format!("cannot run rustdoc for {package}: {error}"))?;
     if !status.success() {

@@ -130,12 +130,17 @@ fn run(root: &Path, step: &Step) -> Outcome {
     Outcome { well, time: start.elapsed(), tests }
 }
 
+/// The cargo that runs this task, so that a chosen toolchain stays chosen.
+pub fn cargo_at(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
 /// Runs cargo; what it says goes on as it comes, and the closing lines of test runners are summed up.
 fn run_cargo(root: &Path, variables: &[(&str, &str)], arguments: &[String]) -> io::Result<(bool, Tests)> {
-    // The cargo that runs this task, so that a chosen toolchain stays chosen.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
+    let mut command = cargo_at(root);
+    command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut tests = Tests::default();
     if let Some(output) = child.stdout.take() {

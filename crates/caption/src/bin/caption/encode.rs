@@ -47,7 +47,6 @@ impl Encode {
     /// Writes the features, and says what is in the file and what is not.
     pub fn run(&self) -> Outcome {
         use caption::data::encoder::{Card, Encoder, encode};
-        use caption::data::fault::summary;
         use caption::data::recognise::{Recognised, Wishes, recognise};
         use caption::data::{DataError, Source};
 
@@ -75,10 +74,7 @@ impl Encode {
         let encoded = encode(&encoder, collection, &mut faults, &|done, total| bar.show(done, total))?;
         bar.finish();
         encoded.write(&self.out)?;
-        if !faults.is_empty() {
-            println!("left out, {} pictures:", faults.len());
-            summary(&faults, &self.data).lines().for_each(|line| println!("  {line}"));
-        }
+        crate::runs::list_left_out("pictures", &faults, &self.data);
         println!("wrote {}, {} of {} pictures", self.out.display(), encoded.form, encoded.names.len());
         Ok(std::process::ExitCode::SUCCESS)
     }

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use caption::data::fault::summary;
 use caption::data::stored::store;
 use clap::Args;
 use lab::files::plain_length;
 
 use crate::Outcome;
-use crate::runs::DataChoice;
+use crate::runs::{DataChoice, list_left_out};
 
 /// Decode pictures, build the vocabulary and write one file to train on; what cannot be used is left out and listed.
 #[derive(Args)]
@@ -30,10 +29,7 @@ impl Prepare {
         let description =
             if self.data.data.is_some() { path.display().to_string() } else { "rendered scenes".into() };
         store(&self.out, &loaded.data, &description)?;
-        if !faults.is_empty() {
-            println!("left out, {} items:", faults.len());
-            summary(&faults, &path).lines().for_each(|line| println!("  {line}"));
-        }
+        list_left_out("items", &faults, &path);
         println!(
             "wrote {}, {:.1} MB, which training loads whole",
             self.out.display(),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use caption::data::encoder::{Origin, Sight};
-use caption::data::fault::Fault;
+use caption::data::fault::{Fault, summary};
 use caption::data::features::Channels;
 use caption::data::formats::Columns;
 use caption::data::recognise::{Recognised, Wishes, recognise};
@@ -173,6 +173,14 @@ impl DataChoice {
             vocabulary.len()
         );
         Ok(loaded)
+    }
+}
+
+/// Lists what of the data at a path was left out, which are things that are called so.
+pub fn list_left_out(what: &str, faults: &[Fault], path: &Path) {
+    if !faults.is_empty() {
+        println!("left out, {} {what}:", faults.len());
+        summary(faults, path).lines().for_each(|line| println!("  {line}"));
     }
 }
 
