@@ -12,11 +12,66 @@ use tape::{Engine, RunError};
 use crate::data::batch::Batch;
 use crate::data::scenes::{Scene, Verdict, judge};
 use crate::data::{Split, Vocabulary};
+use crate::diagnosis::{Finding, Observed};
 use crate::metrics;
 use crate::model::{Caption, Captioner, Decoding};
 
 /// How many sentences are followed at once.
 const SENTENCES: usize = 500;
+
+/// Captions whose loss is computed at once.
+const AT_ONCE: usize = 200;
+
+/// What a model does with a split: its losses, and what it says of each picture.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The loss summed over words, averaged over captions.
+    pub loss_per_caption: f64,
+    /// The loss averaged over words.
+    pub loss_per_token: f64,
+    /// The same with the features of other pictures; none where there are not two pictures.
+    pub loss_of_exchanged: Option<f64>,
+    /// The captions of each picture, the best first.
+    pub decoded: Vec<Vec<Caption>>,
+    /// The best caption of each picture, as words.
+    pub captions: Vec<Vec<String>>,
+}
+
+/// Evaluates a model on a split.
+///
+/// # Errors
+/// If the network cannot be evaluated.
+///
+/// # Panics
+/// If the settings do not pass [`Decoding::check`].
+pub fn evaluate<C: Cell>(
+    engine: &mut Engine,
+    params: &Params,
+    model: &Captioner<C>,
+    vocabulary: &Vocabulary,
+    split: &Split,
+    decoding: &Decoding,
+) -> Result<Evaluation, RunError> {
+    let (loss_per_caption, loss_per_token) = losses(engine, params, model, split, AT_ONCE)?;
+    let exchanged = losses_of_exchanged(engine, params, model, split, AT_ONCE)?;
+    let pictures: Vec<usize> = (0..split.pictures.len()).collect();
+    let decoded = decode_pictures(engine, params, model, split, &pictures, decoding)?;
+    let captions = words(&decoded, vocabulary);
+    let loss_of_exchanged = exchanged.map(|(_, per_token)| per_token);
+    Ok(Evaluation { loss_per_caption, loss_per_token, loss_of_exchanged, decoded, captions })
+}
+
+impl Evaluation {
+    /// What seems to be wrong with the model, as the split shows.
+    pub fn diagnose(&self, split: &Split) -> Vec<Finding> {
+        let observed = Observed {
+            loss: Some(self.loss_per_token),
+            loss_of_exchanged: self.loss_of_exchanged,
+            ..Observed::of(&self.captions, &split.references, best(&self.decoded))
+        };
+        observed.diagnose()
+    }
+}
 
 /// How captions of rendered scenes do, judged against the scenes themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -91,7 +146,12 @@ pub fn describe_pictures<C: Cell>(
     decoding: &Decoding,
 ) -> Result<Vec<Vec<String>>, RunError> {
     let decoded = decode_pictures(engine, params, model, split, pictures, decoding)?;
-    Ok(best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect())
+    Ok(words(&decoded, vocabulary))
+}
+
+/// The best caption of each picture, as words.
+fn words(decoded: &[Vec<Caption>], vocabulary: &Vocabulary) -> Vec<Vec<String>> {
+    best(decoded).map(|caption| vocabulary.decode(&caption.words)).collect()
 }
 
 /// The best caption of each picture.

@@ -4,14 +4,11 @@ use nn::{Cell, Params};
 use tape::Engine;
 
 use crate::data::{Split, Vocabulary};
-use crate::diagnosis::{Finding, Observed};
+use crate::diagnosis::Finding;
 use crate::error::Error;
-use crate::evaluate::{best, decode_pictures, losses, losses_of_exchanged};
+use crate::evaluate::{Evaluation, evaluate};
 use crate::metrics::{ItemScores, Scores};
 use crate::model::{Caption, Captioner, Decoding, Looks};
-
-/// Captions whose loss is computed at once.
-const AT_ONCE: usize = 200;
 
 /// What a model says of a split.
 #[derive(Clone, Debug)]
@@ -97,19 +94,11 @@ impl Described {
         decoding: &Decoding,
         training: &[Vec<String>],
     ) -> Result<Described, Error> {
-        let (loss_per_caption, loss_per_token) = losses(engine, params, model, split, AT_ONCE)?;
-        let exchanged = losses_of_exchanged(engine, params, model, split, AT_ONCE)?;
-        let loss_of_exchanged = exchanged.map(|(_, per_token)| per_token);
-        let all: Vec<usize> = (0..split.pictures.len()).collect();
-        let decoded = decode_pictures(engine, params, model, split, &all, decoding)?;
-        let said: Vec<Vec<String>> =
-            best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect();
-        let observed = Observed {
-            loss: Some(loss_per_token),
-            loss_of_exchanged,
-            ..Observed::of(&said, &split.references, best(&decoded))
-        };
-        let scores = ItemScores::of_each(&said, &split.references);
+        let evaluation = evaluate(engine, params, model, vocabulary, split, decoding)?;
+        let findings = evaluation.diagnose(split);
+        let Evaluation { loss_per_caption, loss_per_token, loss_of_exchanged, decoded, captions } =
+            evaluation;
+        let scores = ItemScores::of_each(&captions, &split.references);
         let item = |picture: usize| Item {
             name: split.names[picture].clone(),
             references: split.references[picture].iter().map(|words| words.join(" ")).collect(),
@@ -117,16 +106,16 @@ impl Described {
             scores: scores[picture],
         };
         Ok(Described {
-            pictures: format!("{} pictures", all.len()),
+            pictures: format!("{} pictures", decoded.len()),
             decoding: decoding.describe(),
             step: None,
             weights: params.weight_count(),
             loss_per_caption,
             loss_per_token,
             loss_of_exchanged,
-            scores: Scores::of(&said, &split.references).beside(&said, training),
-            findings: observed.diagnose(),
-            items: all.into_iter().map(item).collect(),
+            scores: Scores::of(&captions, &split.references).beside(&captions, training),
+            findings,
+            items: (0..decoded.len()).map(item).collect(),
         })
     }
 

@@ -3,20 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use caption::diagnosis::Observed;
-use caption::evaluate::{best, decode_pictures, losses, losses_of_exchanged, score_scenes};
+use caption::evaluate::{Evaluation, evaluate, score_scenes};
 use caption::metrics::Scores;
 use caption::scoring;
-use caption::training::check_words;
+use caption::training::{Model, check_words};
 use clap::Args;
 use lab::progress::{columns, wrapped};
 
 use crate::Outcome;
 use crate::decoding::DecodingChoice;
 use crate::runs::{DataChoice, Part, check_input, load_model};
-
-/// Captions whose loss is computed at once.
-const AT_ONCE: usize = 200;
 
 /// Describe the pictures of a split and score the captions.
 #[derive(Args)]
@@ -48,13 +44,9 @@ impl Evaluate {
         let (split, scenes) = loaded.part(self.split)?;
         check_input(&model, &loaded.data, split)?;
         check_words(&model.vocabulary, &loaded.data.vocabulary)?;
-        let vocabulary = &model.vocabulary;
-        let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
-        let (per_caption, per_token) = losses(engine, params, captioner, split, AT_ONCE)?;
-        let exchanged = losses_of_exchanged(engine, params, captioner, split, AT_ONCE)?;
-        let pictures: Vec<usize> = (0..split.pictures.len()).collect();
-        let decoded = decode_pictures(engine, params, captioner, split, &pictures, &decoding)?;
-        let captions: Vec<_> = best(&decoded).map(|caption| vocabulary.decode(&caption.words)).collect();
+        let Model { engine, params, captioner, vocabulary, .. } = &mut model;
+        let evaluation = evaluate(engine, params, captioner, vocabulary, split, &decoding)?;
+        let Evaluation { loss_per_caption, loss_per_token, loss_of_exchanged, ref captions, .. } = evaluation;
 
         // A transformer has no more positions, whatever is asked for.
         let longest = model.settings.most_words().unwrap_or(usize::MAX).min(decoding.longest);
@@ -64,33 +56,28 @@ impl Evaluate {
             longest,
             decoding.describe()
         );
-        println!("loss per caption  {per_caption:8.4}   summed over words, averaged over captions");
-        println!("loss per token    {per_token:8.4}   averaged over words");
-        println!("perplexity        {:8.3}   exp of the loss per token", per_token.exp());
-        if let Some((_, per_token)) = exchanged {
+        println!("loss per caption  {loss_per_caption:8.4}   summed over words, averaged over captions");
+        println!("loss per token    {loss_per_token:8.4}   averaged over words");
+        println!("perplexity        {:8.3}   exp of the loss per token", loss_per_token.exp());
+        if let Some(per_token) = loss_of_exchanged {
             println!(
                 "  exchanged       {per_token:8.4}   loss per token with the features of other pictures"
             );
         }
         let known = loaded.data.train.captions.words(&loaded.data.vocabulary);
-        let scores = Scores::of(&captions, &split.references).beside(&captions, &known);
+        let scores = Scores::of(captions, &split.references).beside(captions, &known);
         scores.rows().iter().for_each(|row| println!("{row}"));
         if let Some(scenes) = scenes {
-            let scores = score_scenes(&captions, split, scenes);
+            let scores = score_scenes(captions, split, scenes);
             println!("true captions     {:7.1}%   all they say is true of the scene", 100.0 * scores.truth);
             println!("exact matches     {:7.1}%   word for word a reference", 100.0 * scores.exact);
         }
-        let observed = Observed {
-            loss: Some(per_token),
-            loss_of_exchanged: exchanged.map(|(_, per_token)| per_token),
-            ..Observed::of(&captions, &split.references, best(&decoded))
-        };
-        for finding in observed.diagnose() {
+        for finding in evaluation.diagnose(split) {
             println!("{}", wrapped(&format!("DIAGNOSIS {finding}"), columns()));
         }
         let ids = scoring::ids(&split.names);
         if let Some(path) = &self.captions {
-            scoring::write_hypotheses(path, &ids, &captions)?;
+            scoring::write_hypotheses(path, &ids, captions)?;
         }
         if let Some(path) = &self.references {
             scoring::write_references(path, &ids, &split.references)?;

@@ -4,11 +4,10 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use caption::diagnosis::Observed;
 use caption::error::{Error, Stopped};
-use caption::evaluate::{best, decode_pictures, losses_of_exchanged, score_scenes};
+use caption::evaluate::{Evaluation, evaluate, score_scenes};
 use caption::metrics::{CiderD, Scores};
-use caption::model::{Architecture, Caption, Decoding, Input, ModelSettings};
+use caption::model::{Architecture, Decoding, Input, ModelSettings};
 use caption::progress::Progress;
 use caption::training::{Model, Recipe, SavedState, Training, Validation, check_words, reward_references};
 use clap::Args;
@@ -24,9 +23,6 @@ use crate::runs::{BEST, DataChoice, Loaded, check_input, load_model};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
-
-/// Captions of the validation split that are scored at once.
-const SCORED_AT_ONCE: usize = 200;
 
 /// Train a captioner.
 #[derive(Args)]
@@ -251,51 +247,42 @@ impl Train {
         progress: &mut Progress,
     ) -> Result<bool, Error> {
         let val = &loaded.data.val;
-        let (per_caption, per_token) = training.losses(val, SCORED_AT_ONCE)?;
         let (engine, params, model) = training.parts();
-        let exchanged = losses_of_exchanged(engine, params, model, val, SCORED_AT_ONCE)?;
-        let loss_of_exchanged = exchanged.map(|(_, per_token)| per_token);
-        let pictures: Vec<usize> = (0..val.pictures.len()).collect();
-        let decoded = decode_pictures(engine, params, model, val, &pictures, &Decoding::default())?;
-        let words = |caption: &Caption| loaded.data.vocabulary.decode(&caption.words);
-        let captions: Vec<Vec<String>> = best(&decoded).map(words).collect();
-        let scores = Scores::of(&captions, &val.references);
+        let vocabulary = &loaded.data.vocabulary;
+        let evaluation = evaluate(engine, params, model, vocabulary, val, &Decoding::default())?;
+        let Evaluation { loss_per_caption, loss_per_token, loss_of_exchanged, ref captions, .. } = evaluation;
+        let scores = Scores::of(captions, &val.references);
         progress.println(&format!(
-            "validation: loss {per_caption:.3} per caption, {per_token:.4} per token, perplexity {:.2}; \
+            "validation: loss {loss_per_caption:.3} per caption, {loss_per_token:.4} per token, perplexity {:.2}; \
              BLEU-4 {:.4}, CIDEr-D {:.4}",
-            per_token.exp(),
+            loss_per_token.exp(),
             scores.bleu[3],
             scores.cider_d
         ));
         if let Some([scenes, _]) = &loaded.scenes {
-            let scores = score_scenes(&captions, val, scenes);
+            let scores = score_scenes(captions, val, scenes);
             progress
                 .println(&format!("  {:.1}% of the captions are true of their scene", 100.0 * scores.truth));
         }
-        let observed = Observed {
-            loss: Some(per_token),
-            loss_of_exchanged,
-            ..Observed::of(&captions, &val.references, best(&decoded))
-        };
-        for finding in observed.diagnose() {
+        for finding in evaluation.diagnose(val) {
             let said = format!("  {}: {}", finding.symptom.name(), finding.observed);
             progress.println(&wrapped(&said, columns()));
         }
-        let shown = val.names.iter().zip(&captions).take(SHOWN);
+        let shown = val.names.iter().zip(captions).take(SHOWN);
         let samples: Vec<String> =
             shown.map(|(name, caption)| format!("{name}: {}", caption.join(" "))).collect();
         progress.pin(&samples);
         run.append(&EpochMetrics {
             step: training.step,
             epoch: training.epoch(),
-            val_loss_per_caption: per_caption,
-            val_loss_per_token: per_token,
-            val_perplexity: per_token.exp(),
+            val_loss_per_caption: loss_per_caption,
+            val_loss_per_token: loss_per_token,
+            val_perplexity: loss_per_token.exp(),
             val_loss_per_token_of_exchanged: loss_of_exchanged,
             val: scores,
             samples,
         })?;
-        let validation = Validation { loss: per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d };
+        let validation = Validation { loss: loss_per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d };
         Ok(training.note(&validation))
     }
 }
