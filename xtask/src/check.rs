@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::api::api;
+use crate::book::book;
 use crate::tidy::tidy;
 
 /// One thing that is checked.
@@ -19,6 +20,8 @@ enum Step {
     Tidy,
     /// The listings of [`crate::api`].
     Api,
+    /// The pages of [`crate::book`].
+    Book,
 }
 
 /// How a step went.
@@ -81,7 +84,7 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         steps.push(cargo("bench --workspace --locked --bench * -- --test"));
     }
     steps.push(cargo("deny --locked check bans licenses sources"));
-    steps.extend([Step::Tidy, Step::Api]);
+    steps.extend([Step::Tidy, Step::Api, Step::Book]);
     steps
 }
 
@@ -95,7 +98,7 @@ fn with_variable(name: &'static str, value: &'static str, step: Step) -> Step {
             variables.push((name, value));
             Step::Cargo { variables, arguments }
         }
-        Step::Tidy | Step::Api => step,
+        Step::Tidy | Step::Api | Step::Book => step,
     }
 }
 
@@ -120,6 +123,7 @@ fn run(root: &Path, step: &Step) -> Outcome {
     let (well, tests) = match step {
         Step::Tidy => (tidy(root), Tests::default()),
         Step::Api => (api(root), Tests::default()),
+        Step::Book => (book(root), Tests::default()),
         Step::Cargo { variables, arguments } => {
             run_cargo(root, variables, arguments).unwrap_or_else(|error| {
                 eprintln!("cannot run {step}: {error}");
@@ -189,6 +193,7 @@ impl fmt::Display for Step {
             Step::Cargo { variables, arguments } => (variables, arguments),
             Step::Tidy => return write!(f, "cargo xtask tidy"),
             Step::Api => return write!(f, "cargo xtask api"),
+            Step::Book => return write!(f, "cargo xtask book"),
         };
         for (name, value) in variables {
             write!(f, "{name}={} ", quoted(value))?;
@@ -246,6 +251,7 @@ mod tests {
             "cargo deny --locked check bans licenses sources",
             "cargo xtask tidy",
             "cargo xtask api",
+            "cargo xtask book",
         ];
         assert_eq!(lines, expected);
     }

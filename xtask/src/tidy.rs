@@ -6,8 +6,10 @@
 //! 4. A dependency that the workspace declares is used.
 //! 5. A source file of more than 600 lines says in its first paragraph why it is that long.
 //! 6. `unsafe` stands in `crates/tape/src/kernels/` only.
+//! 7. Links in Markdown lead to files and headings that exist, and those between pages of the book stay in it.
 
 mod architecture;
+mod links;
 mod manifest;
 mod source;
 
@@ -40,9 +42,7 @@ pub fn tidy(root: &Path) -> bool {
                 .map(|text| Text { path: path.clone(), text })
                 .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
         };
-        let wanted = |path: &&String| {
-            path.ends_with(".rs") || path.ends_with("Cargo.toml") || path.as_str() == "ARCHITECTURE.md"
-        };
+        let wanted = |path: &&String| [".rs", ".md", "Cargo.toml"].iter().any(|end| path.ends_with(end));
         let texts: Vec<Text> = paths.iter().filter(wanted).map(read).collect::<io::Result<_>>()?;
         Ok(findings(&paths, &texts))
     });
@@ -96,6 +96,8 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
     findings.extend(manifest::unused_dependencies(&manifests().collect::<Vec<_>>()));
     findings.extend(sources().flat_map(source::unexplained_length));
     findings.extend(sources().filter(|text| !text.path.starts_with(KERNELS)).flat_map(source::unsafe_code));
+    let pages: Vec<&Text> = texts.iter().filter(|text| text.path.ends_with(".md")).collect();
+    findings.extend(links::dead_links(&pages, paths));
     findings
 }
 
@@ -137,7 +139,7 @@ mod tests {
     fn every_rule_speaks() {
         check(
             &[
-                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs`.\n"),
+                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs` and [more](gone.md).\n"),
                 ("Cargo.toml", "[workspace.dependencies]\nrand = \"0.10\"\nserde = \"1\"\n"),
                 ("crates/nn/Cargo.toml", "[dependencies]\nlab.workspace = true\nrand.workspace = true\n"),
                 ("crates/nn/src/cells.rs", "fn f() { unsafe { g() } }\n"),
@@ -151,6 +153,7 @@ mod tests {
                 "Cargo.toml: no package uses the dependency `serde`",
                 "crates/nn/src/lib.rs has 601 lines: split it, or say in its first paragraph why it is that long",
                 "crates/nn/src/cells.rs:1: `unsafe` outside crates/tape/src/kernels/",
+                "ARCHITECTURE.md:1: the link to `gone.md` leads to nothing",
             ],
         );
         check(&[], &["ARCHITECTURE.md is not there"]);
