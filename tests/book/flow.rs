@@ -43,9 +43,9 @@ fn gains() -> Vec<(String, Vec<f64>)> {
             .collect::<Vec<_>>();
         let wh = Tensor::new([HIDDEN, HIDDEN], scaled);
         params.set(cell.wh, wh).expect("it has the same shape");
-        (format!("{gain} Q"), reach(&cell, &params))
+        (format!("g = {gain}"), reach(&cell, &params))
     };
-    [0.8, 1.0, 1.5].map(norms).to_vec()
+    [0.8, 1.0, 1.5, 3.0].map(norms).to_vec()
 }
 
 fn cells() -> Vec<(String, Vec<f64>)> {

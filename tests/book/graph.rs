@@ -16,17 +16,24 @@ use super::programs::{LETTERS, Recorded, affine, embedding, softmax, step};
 
 /// Drawings of the formulas of one step with their gradients.
 pub fn figures() -> Vec<(&'static str, String)> {
-    let affine = (affine(), &["out", "dx", "dW", "db"][..], "out = x W + b with the gradients of x, W and b");
-    let embedding = (embedding(), &["out", "dW"][..], "rows of a table with the gradient of the table");
-    let step = (
-        step(),
-        &["h'", "dx", "dh", "dWx", "dWh", "db"][..],
-        "one step of the vanilla recurrence with the gradients of its inputs and weights",
-    );
-    let softmax = (softmax(), &["loss", "dscores"][..], "cross entropy with the gradient of the scores");
-    [("affine", affine), ("embedding", embedding), ("rnn_step", step), ("softmax", softmax)]
-        .map(|(file, (recorded, wanted, words))| (file, svg(&recorded, wanted, words)))
-        .to_vec()
+    let drawing =
+        |file, recorded: Recorded, wanted: &[&'static str], words| (file, svg(&recorded, wanted, words));
+    vec![
+        drawing(
+            "affine",
+            affine(),
+            &["out", "dx", "dW", "db"],
+            "out = x W + b with the gradients of x, W and b",
+        ),
+        drawing("embedding", embedding(), &["out", "dW"], "rows of a table with the gradient of the table"),
+        drawing(
+            "rnn_step",
+            step(),
+            &["h'", "dx", "dh", "dWx", "dWh", "db"],
+            "one step of the vanilla recurrence with the gradients of its inputs and weights",
+        ),
+        drawing("softmax", softmax(), &["loss", "ds"], "cross entropy with the gradient of the scores"),
+    ]
 }
 
 /// A box.
@@ -61,33 +68,39 @@ fn svg(recorded: &Recorded, names: &[&str], words: &str) -> String {
 fn boxes(recorded: &Recorded, names: &[&str]) -> (Vec<Item>, Vec<[usize; 2]>) {
     let wanted = recorded.wanted();
     let tape = &recorded.tape;
-    // What the sweep recorded on its way and nobody asks for, such as a reshape to the same shape, says nothing.
+    // What the sweep recorded on its way and nobody asks for, such as a product with 1, says nothing.
     let outputs: Vec<NodeId> = wanted.iter().map(|var| var.id()).collect();
-    let program = simplify(remove_dead(Program { graph: tape.graph().clone(), outputs }));
+    let program = remove_dead(simplify(Program { graph: tape.graph().clone(), outputs }));
+    let name_of = |id: NodeId| {
+        let asked =
+            program.outputs.iter().position(|output| *output == id).map(|place| names[place].to_string());
+        asked.or_else(|| match &program.graph.node(id).op {
+            Op::Input(slot) => Some(tape.input_name(*slot as usize).unwrap_or_else(|| "words".to_string())),
+            op => (op.name() == "tanh_grad").then(|| "da".to_string()),
+        })
+    };
     let mut boxes = Vec::new();
     let mut arrows = Vec::new();
     let mut place: BTreeMap<NodeId, usize> = BTreeMap::new();
     for (id, node) in program.graph.iter() {
+        // Leaves are drawn where they are needed.
+        if matches!(node.op, Op::Input(_)) {
+            continue;
+        }
         let is_gradient = tape.scopes().name(node.scope).split('/').any(|scope| scope == "grad");
-        let asked = program.outputs.iter().position(|output| *output == id);
-        let (label, fill) = match &node.op {
-            // Leaves are drawn where they are needed.
-            Op::Input(_) => continue,
-            op => (said(op.name(), &op.attributes()), if is_gradient { BACKWARD } else { FORWARD }),
-        };
-        let label = asked.map_or(label.clone(), |place| format!("{} = {label}", names[place]));
+        let operands: Vec<Option<String>> = node.inputs.iter().map(|input| name_of(*input)).collect();
+        let said = said(node.op.name(), &node.op.attributes(), &operands);
+        let label = name_of(id).map_or(said.clone(), |name| format!("{name} = {said}"));
         let number = boxes.len();
-        boxes.push(new_box(label, lettered(&node.shape.to_string()), fill, asked.is_some()));
+        let fill = if is_gradient { BACKWARD } else { FORWARD };
+        boxes.push(new_box(label, lettered(&node.shape.to_string()), fill, program.outputs.contains(&id)));
         for input in &node.inputs {
             let source = program.graph.node(*input);
-            let from = match &source.op {
-                Op::Input(slot) => {
-                    let name = tape.input_name(*slot as usize).unwrap_or_else(|| "words".to_string());
-                    boxes.push(new_box(name, lettered(&source.shape.to_string()), LEAF, false));
-                    boxes.len() - 1
-                }
-                _ => place[input],
-            };
+            let from = place.get(input).copied().unwrap_or_else(|| {
+                let name = name_of(*input).unwrap_or_default();
+                boxes.push(new_box(name, lettered(&source.shape.to_string()), LEAF, false));
+                boxes.len() - 1
+            });
             if !arrows.contains(&[from, number]) {
                 arrows.push([from, number]);
             }
@@ -102,16 +115,23 @@ fn new_box(label: String, shape: String, fill: &'static str, wanted: bool) -> It
     Item { label, shape, fill, wanted, width: (7.4 * letters + 16.0).max(44.0), layer: 0, x: 0.0 }
 }
 
-/// An operation in few words.
-fn said(name: &str, attributes: &str) -> String {
-    match (name, attributes) {
-        ("dot", attributes) => {
-            let side = |side: &str| if attributes.contains(&format!("{side}=t")) { "ᵀ" } else { "" };
-            format!("{} · {}", format_args!("a{}", side("left")), format_args!("b{}", side("right")))
-        }
-        (name, "") => name.to_string(),
-        (name, attributes) => format!("{name} {attributes}"),
+/// An operation in few words; a product with its operands, as far as they have names.
+fn said(name: &str, attributes: &str, operands: &[Option<String>]) -> String {
+    let side = |place: usize, side: &str| {
+        let transposed = if attributes.contains(&format!("{side}=t")) { "ᵀ" } else { "" };
+        format!("{}{transposed}", operands[place].as_deref().unwrap_or("…"))
+    };
+    match name {
+        "dot" => format!("{} · {}", side(0, "left"), side(1, "right")),
+        "scalar" => short(attributes),
+        name => name.to_string(),
     }
+}
+
+/// A number with as many digits as an eye needs.
+fn short(number: &str) -> String {
+    let rounded = number.parse().map_or(number.to_string(), |number: f64| format!("{number:.3}"));
+    rounded.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 /// A shape with the letters of the chapters.
@@ -232,23 +252,17 @@ fn draw(boxes: &[Item], paths: &[Vec<usize>], words: &str) -> String {
     let mut canvas = Canvas::default();
     let top = |one: &Item| MARGIN + DOWN * one.layer as f64;
     for path in paths {
-        let (first, last) = (&boxes[path[0]], &boxes[path[path.len() - 1]]);
+        let (first, end) = (&boxes[path[0]], path[path.len() - 1]);
         let mut line = format!("M{} {}", at(first.x), at(top(first) + HEIGHT));
         for pair in path.windows(2) {
             let (from, to) = (&boxes[pair[0]], &boxes[pair[1]]);
-            let (start, end) = (top(from) + HEIGHT, top(to));
-            let half = (end - start) / 2.0;
-            line += &format!(
-                "C{} {} {} {} {} {}",
-                at(from.x),
-                at(start + half),
-                at(to.x),
-                at(end - half),
-                at(to.x),
-                at(end)
-            );
-            if !std::ptr::eq(to, last) {
-                line += &format!("V{}", at(end + HEIGHT));
+            let x = if pair[1] == end { to.x + port(boxes, paths, path) } else { to.x };
+            let (start, stop) = (top(from) + HEIGHT, top(to));
+            let half = (start + stop) / 2.0;
+            let curve = [from.x, half, x, half, x, stop].map(at).join(" ");
+            line += &format!("C{curve}");
+            if pair[1] != end {
+                line += &format!("V{}", at(stop + HEIGHT));
             }
         }
         canvas.arrow(&line, QUIET, false);
@@ -262,4 +276,12 @@ fn draw(boxes: &[Item], paths: &[Vec<usize>], words: &str) -> String {
     let width = boxes.iter().map(|one| one.x + one.width / 2.0).fold(0.0, f64::max) + MARGIN;
     let height = boxes.iter().map(|one| top(one) + HEIGHT).fold(0.0, f64::max) + MARGIN;
     canvas.svg(width, height, INK, &format!("The tape of {words}: operations as boxes, values as arrows."))
+}
+
+/// How far from the middle of its last box a path ends, so that arrows into a box do not meet.
+fn port(boxes: &[Item], paths: &[Vec<usize>], path: &[usize]) -> f64 {
+    let from = |path: &[usize]| boxes[path[path.len() - 2]].x;
+    let beside = || paths.iter().filter(|other| other.last() == path.last());
+    let left = beside().filter(|other| from(other) < from(path)).count() as f64;
+    16.0 * (left - (beside().count() as f64 - 1.0) / 2.0)
 }

@@ -2,7 +2,7 @@
 
 use unspool::tape::Packing;
 
-use super::canvas::{BACKWARD, Canvas, FORWARD, INK, LEAF, QUIET};
+use super::canvas::{Canvas, FORWARD, INK, LEAF, QUIET};
 use super::programs::LENGTHS;
 
 const CELL: f64 = 24.0;
@@ -22,33 +22,35 @@ pub fn figure() -> String {
     let column = |t: usize| LEFT + ACROSS * t as f64;
     let width = column(steps) + CELL + 46.0;
 
-    canvas.frame([column(1) - 30.0, LOSS, column(steps) - column(1) + 84.0, 34.0], BACKWARD, "none", 0.0);
+    canvas.frame([column(1) - 30.0, LOSS, column(steps) - column(1) + 84.0, 34.0], FORWARD, "none", 0.0);
     let middle = (column(1) + column(steps) + CELL) / 2.0;
     canvas.words(middle, LOSS + 22.0, 13.0, INK, "middle", "loss = L₁ + L₂ + L₃");
 
     let letter = |row: usize| char::from(b'a' + row as u8).to_string();
     rows(&mut canvas, column(0), STATES, all, FORWARD, letter);
-    canvas.words(column(0) - 10.0, STATES + 16.0, 13.0, INK, "end", "h₀");
+    canvas.words(column(0) - 5.0, STATES - 7.0, 13.0, INK, "start", "h₀");
     for t in 0..steps {
         let running = packing.running(t, all);
         let (x, name) = (column(t + 1), ["₁", "₂", "₃"][t]);
         rows(&mut canvas, x, STATES, running, FORWARD, letter);
         rows(&mut canvas, x, INPUTS, running, LEAF, letter);
-        canvas.words(x + CELL + 8.0, STATES + 16.0, 13.0, INK, "start", &format!("h{name}"));
-        canvas.words(x + CELL + 8.0, INPUTS + 16.0, 13.0, INK, "start", &format!("x{name}"));
+        canvas.words(x - 4.0, STATES - 7.0, 13.0, INK, "end", &format!("h{name}"));
+        canvas.words(x - 8.0, INPUTS + 16.0, 13.0, INK, "end", &format!("x{name}"));
         // To the right and up are the values, to the left and down their gradients.
-        let (from, to) = (column(t) + CELL, x);
-        canvas.arrow(&format!("M{} {}H{}", from + 26.0, STATES + 34.0, to - 3.0), QUIET, false);
-        canvas.arrow(&format!("M{} {}H{}", to - 3.0, STATES + 50.0, from + 26.0), GRADIENT, true);
-        canvas.words((from + 26.0 + to) / 2.0, STATES + 28.0, 12.0, QUIET, "middle", "· Wh");
-        canvas.words((from + 26.0 + to) / 2.0, STATES + 66.0, 12.0, GRADIENT, "middle", "· Whᵀ");
+        let (from, to) = (column(t) + CELL + 4.0, x - 4.0);
+        let middle = (from + to) / 2.0;
+        canvas.arrow(&format!("M{from} {}H{to}", STATES + 7.0), QUIET, false);
+        canvas.arrow(&format!("M{to} {}H{from}", STATES + 18.0), GRADIENT, true);
+        canvas.words(middle, STATES + 1.0, 12.0, QUIET, "middle", "· Wh");
+        canvas.words(middle, STATES + 35.0, 12.0, GRADIENT, "middle", "· Whᵀ");
         let below = STATES + CELL * running as f64;
-        canvas.arrow(&format!("M{} {}V{}", x + 6.0, INPUTS - 3.0, below + 3.0), QUIET, false);
-        canvas.arrow(&format!("M{} {}V{}", x + 18.0, below + 3.0, INPUTS - 3.0), GRADIENT, true);
+        canvas.arrow(&format!("M{} {}V{}", x + 6.0, INPUTS - 4.0, below + 4.0), QUIET, false);
+        canvas.arrow(&format!("M{} {}V{}", x + 18.0, below + 4.0, INPUTS - 4.0), GRADIENT, true);
         canvas.words(x + 1.0, INPUTS - 22.0, 12.0, QUIET, "end", "· Wx");
         canvas.words(x + 24.0, INPUTS - 22.0, 12.0, GRADIENT, "start", "· Wxᵀ");
-        canvas.arrow(&format!("M{} {}V{}", x + 6.0, STATES - 3.0, LOSS + 37.0), QUIET, false);
-        canvas.arrow(&format!("M{} {}V{}", x + 18.0, LOSS + 37.0, STATES - 3.0), GRADIENT, true);
+        canvas.arrow(&format!("M{} {}V{}", x + 6.0, STATES - 4.0, LOSS + 38.0), QUIET, false);
+        canvas.arrow(&format!("M{} {}V{}", x + 18.0, LOSS + 38.0, STATES - 4.0), GRADIENT, true);
+        canvas.words(x + 24.0, STATES - 26.0, 12.0, GRADIENT, "start", &format!("u{name}"));
     }
 
     canvas.words(
