@@ -6,34 +6,84 @@
 
 use std::collections::BTreeMap;
 
+use unspool::tape::Tape;
 use unspool::tape::graph::NodeId;
 use unspool::tape::ops::Op;
 use unspool::tape::passes::{remove_dead, simplify};
 use unspool::tape::program::Program;
 
 use super::canvas::{BACKWARD, Canvas, FORWARD, INK, LEAF, QUIET, at};
-use super::programs::{LETTERS, Recorded, affine, embedding, softmax, step};
+use super::programs::{LETTERS, Recorded, affine, embedding, lstm_step, softmax, step};
 
 /// Drawings of the formulas of one step with their gradients.
 pub fn figures() -> Vec<(&'static str, String)> {
-    let drawing =
-        |file, recorded: Recorded, wanted: &[&'static str], words| (file, svg(&recorded, wanted, words));
+    let drawing = |file, recorded: Recorded, names: &Names<'_>, words| (file, svg(&recorded, names, words));
     vec![
         drawing(
             "affine",
             affine(),
-            &["out", "dx", "dW", "db"],
+            &Names { wanted: &["out", "dx", "dW", "db"], inner: &[] },
             "out = x W + b with the gradients of x, W and b",
         ),
-        drawing("embedding", embedding(), &["out", "dW"], "rows of a table with the gradient of the table"),
+        drawing(
+            "embedding",
+            embedding(),
+            &Names { wanted: &["out", "dW"], inner: &[] },
+            "rows of a table with the gradient of the table",
+        ),
         drawing(
             "rnn_step",
             step(),
-            &["h'", "dx", "dh", "dWx", "dWh", "db"],
+            &Names { wanted: &["h'", "dx", "dh", "dWx", "dWh", "db"], inner: &[("tanh_grad", &["da"])] },
             "one step of the vanilla recurrence with the gradients of its inputs and weights",
         ),
-        drawing("softmax", softmax(), &["loss", "ds"], "cross entropy with the gradient of the scores"),
+        drawing(
+            "lstm_step",
+            lstm_step(),
+            &Names {
+                wanted: &["h'", "c'", "dx", "dh", "dc", "dWx", "dWh", "db"],
+                inner: &[("sigmoid", &["f", "i", "o"]), ("tanh", &["g"]), ("concat", &["da"])],
+            },
+            "one step of an LSTM with the gradients of its inputs and weights",
+        ),
+        drawing(
+            "softmax",
+            softmax(),
+            &Names { wanted: &["loss", "ds"], inner: &[] },
+            "cross entropy with the gradient of the scores",
+        ),
     ]
+}
+
+/// What values are called in a drawing.
+struct Names<'a> {
+    /// Those that are asked for.
+    wanted: &'a [&'a str],
+    /// Of others the first of an operation, the second, and so on.
+    inner: &'a [(&'a str, &'a [&'a str])],
+}
+
+impl Names<'_> {
+    /// The names of a program's values, as far as they have one.
+    fn of(&self, tape: &Tape, program: &Program) -> BTreeMap<NodeId, String> {
+        let mut names = BTreeMap::new();
+        let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+        for (id, node) in program.graph.iter() {
+            let count = met.entry(node.op.name()).or_default();
+            let inner = self.inner.iter().find(|(op, _)| *op == node.op.name());
+            let inner = inner.and_then(|(_, names)| names.get(*count)).map(|name| name.to_string());
+            *count += 1;
+            let wanted = program.outputs.iter().position(|output| *output == id);
+            let name = match node.op {
+                Op::Input(slot) => {
+                    Some(tape.input_name(slot as usize).unwrap_or_else(|| "words".to_string()))
+                }
+                _ => wanted.map(|place| self.wanted[place].to_string()).or(inner),
+            };
+            names.extend(name.map(|name| (id, name)));
+        }
+        names
+    }
 }
 
 /// A box.
@@ -56,7 +106,7 @@ const MARGIN: f64 = 16.0;
 /// The room for an arrow that passes a layer.
 const PASSAGE: f64 = 8.0;
 
-fn svg(recorded: &Recorded, names: &[&str], words: &str) -> String {
+fn svg(recorded: &Recorded, names: &Names<'_>, words: &str) -> String {
     let (mut boxes, arrows) = boxes(recorded, names);
     place_in_layers(&mut boxes, &arrows);
     let (mut boxes, paths) = with_passages(boxes, &arrows);
@@ -65,20 +115,13 @@ fn svg(recorded: &Recorded, names: &[&str], words: &str) -> String {
 }
 
 /// What is needed of a tape, as boxes and as arrows between their numbers.
-fn boxes(recorded: &Recorded, names: &[&str]) -> (Vec<Item>, Vec<[usize; 2]>) {
+fn boxes(recorded: &Recorded, names: &Names<'_>) -> (Vec<Item>, Vec<[usize; 2]>) {
     let wanted = recorded.wanted();
     let tape = &recorded.tape;
     // What the sweep recorded on its way and nobody asks for, such as a product with 1, says nothing.
     let outputs: Vec<NodeId> = wanted.iter().map(|var| var.id()).collect();
     let program = remove_dead(simplify(Program { graph: tape.graph().clone(), outputs }));
-    let name_of = |id: NodeId| {
-        let asked =
-            program.outputs.iter().position(|output| *output == id).map(|place| names[place].to_string());
-        asked.or_else(|| match &program.graph.node(id).op {
-            Op::Input(slot) => Some(tape.input_name(*slot as usize).unwrap_or_else(|| "words".to_string())),
-            op => (op.name() == "tanh_grad").then(|| "da".to_string()),
-        })
-    };
+    let names = names.of(tape, &program);
     let mut boxes = Vec::new();
     let mut arrows = Vec::new();
     let mut place: BTreeMap<NodeId, usize> = BTreeMap::new();
@@ -88,16 +131,17 @@ fn boxes(recorded: &Recorded, names: &[&str]) -> (Vec<Item>, Vec<[usize; 2]>) {
             continue;
         }
         let is_gradient = tape.scopes().name(node.scope).split('/').any(|scope| scope == "grad");
-        let operands: Vec<Option<String>> = node.inputs.iter().map(|input| name_of(*input)).collect();
+        let operands: Vec<Option<String>> =
+            node.inputs.iter().map(|input| names.get(input).cloned()).collect();
         let said = said(node.op.name(), &node.op.attributes(), &operands);
-        let label = name_of(id).map_or(said.clone(), |name| format!("{name} = {said}"));
+        let label = names.get(&id).map_or(said.clone(), |name| format!("{name} = {said}"));
         let number = boxes.len();
         let fill = if is_gradient { BACKWARD } else { FORWARD };
         boxes.push(new_box(label, lettered(&node.shape.to_string()), fill, program.outputs.contains(&id)));
         for input in &node.inputs {
             let source = program.graph.node(*input);
             let from = place.get(input).copied().unwrap_or_else(|| {
-                let name = name_of(*input).unwrap_or_default();
+                let name = names.get(input).cloned().unwrap_or_default();
                 boxes.push(new_box(name, lettered(&source.shape.to_string()), LEAF, false));
                 boxes.len() - 1
             });

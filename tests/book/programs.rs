@@ -3,7 +3,7 @@
 use unspool::tape::{DType, Leaf, Packing, Tape, Tensor, Var, Vars, grad, scan};
 
 /// The sizes of a batch in a drawing, with the letters that the chapters have for them.
-pub const LETTERS: [(usize, &str); 5] = [(3, "N"), (4, "D"), (5, "H"), (6, "M"), (7, "V")];
+pub const LETTERS: [(usize, &str); 6] = [(3, "N"), (4, "D"), (5, "H"), (6, "M"), (7, "V"), (20, "4H")];
 
 /// A named value of zeros: what it holds says nothing of what is recorded.
 fn leaf(name: &str, shape: &[usize]) -> Leaf {
@@ -78,6 +78,30 @@ pub fn step() -> Recorded {
             let [x, h, wx, wh, b, dnext] = leaves(tape);
             let next = (x.dot(wx) + h.dot(wh) + b).tanh();
             after(next, grad((next * dnext).sum(), &[x, h, wx, wh, b]))
+        },
+    }
+}
+
+/// One step of an LSTM, and the gradients for a given `dh'` and `dc'`.
+pub fn lstm_step() -> Recorded {
+    Recorded {
+        tape: tape(&[
+            ("x", &[3, 4]),
+            ("h", &[3, 5]),
+            ("c", &[3, 5]),
+            ("Wx", &[4, 20]),
+            ("Wh", &[5, 20]),
+            ("b", &[20]),
+            ("dh'", &[3, 5]),
+            ("dc'", &[3, 5]),
+        ]),
+        record: |tape| {
+            let [x, h, c, wx, wh, b, dh, dc] = leaves(tape);
+            let [i, f, o, g] = (x.dot(wx) + h.dot(wh) + b).split();
+            let c_next = f.sigmoid() * c + i.sigmoid() * g.tanh();
+            let h_next = o.sigmoid() * c_next.tanh();
+            let loss = (h_next * dh).sum() + (c_next * dc).sum();
+            [vec![h_next, c_next], grad(loss, &[x, h, c, wx, wh, b]).to_vec()].concat()
         },
     }
 }
