@@ -41,7 +41,7 @@ pub fn wrong_program(page: &Text, example: &Text) -> Vec<String> {
 /// Where a translation is not in step with its original: blocks of code, names in backticks, where links lead, and
 /// numbers.
 pub fn out_of_step(original: &Text, translation: &Text) -> Vec<String> {
-    let findings = |what: &str, of: fn(&str) -> Vec<&str>| {
+    let findings = |what: &str, of: Search| {
         let (here, there) = (counts(of(&original.text)), counts(of(&translation.text)));
         let odd = |item: &&&str| here.get(**item) != there.get(**item);
         let mut items: Vec<&str> = here.keys().chain(there.keys()).filter(odd).copied().collect();
@@ -60,10 +60,13 @@ pub fn out_of_step(original: &Text, translation: &Text) -> Vec<String> {
         };
         items.into_iter().map(said).collect::<Vec<_>>()
     };
-    let kinds: [(&str, fn(&str) -> Vec<&str>); 4] =
+    let kinds: [(&str, Search); 4] =
         [("the block", blocks), ("the name", names), ("the link", links), ("the number", numbers)];
     kinds.into_iter().flat_map(|(what, of)| findings(what, of)).collect()
 }
+
+/// Finds things of one kind on a page.
+type Search = fn(&str) -> Vec<&str>;
 
 fn counts(items: Vec<&str>) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
