@@ -3,7 +3,7 @@
 //! `cargo run --release --example bell`, some ten seconds. `new_cell` goes on from here.
 
 use unspool::nn::{Cell, NamedCell, Param, Scope, check_cell, init::fan_in};
-use unspool::{caption::data::scenes::Scenes, caption::trial, tape::Var};
+use unspool::{caption::data::scenes::Scenes, caption::error::Error, caption::trial, tape::Var};
 
 struct Bell([Param; 4]);
 fn bell(mut scope: Scope<'_>, d: usize, h: usize) -> Bell {
@@ -19,7 +19,7 @@ impl Cell for Bell {
         (new, new)
     }
 }
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Error> {
     let cell = NamedCell::new("bell", "a gate that opens where input and state agree", bell);
-    Ok(println!("{}\n\n{}", check_cell(bell), trial::on_scenes(&cell, &Scenes::default(), 2000)?))
+    trial::on_scenes(&cell, &Scenes::default(), 2000).map(|trial| println!("{}\n\n{trial}", check_cell(bell)))
 }
