@@ -6,11 +6,13 @@
 //! 4. A dependency that the workspace declares is used.
 //! 5. A source file of more than 600 lines says in its first paragraph why it is that long.
 //! 6. `unsafe` stands in `crates/tape/src/kernels/` only.
-//! 7. Links in Markdown lead to files and headings that exist, and those between pages of the book stay in it.
+//! 7. README.md shows a program of at most 20 lines that is an example, and README.ko.md has its commands and figures.
+//! 8. Links in Markdown lead to files and headings that exist, and those between pages of the book stay in it.
 
 mod architecture;
 mod links;
 mod manifest;
+mod readme;
 mod source;
 
 use std::collections::BTreeSet;
@@ -96,6 +98,11 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
     findings.extend(manifest::unused_dependencies(&manifests().collect::<Vec<_>>()));
     findings.extend(sources().flat_map(source::unexplained_length));
     findings.extend(sources().filter(|text| !text.path.starts_with(KERNELS)).flat_map(source::unsafe_code));
+    let find = |path: &str| texts.iter().find(|text| text.path == path);
+    if let Some(page) = find(readme::PAGE) {
+        findings.extend(find(readme::PROGRAM).into_iter().flat_map(|text| readme::wrong_program(page, text)));
+        findings.extend(find(readme::KOREAN).into_iter().flat_map(|text| readme::out_of_step(page, text)));
+    }
     let pages: Vec<&Text> = texts.iter().filter(|text| text.path.ends_with(".md")).collect();
     findings.extend(links::dead_links(&pages, paths));
     findings
