@@ -1,93 +1,20 @@
-//! A tape as a drawing of boxes and arrows, from top to bottom.
+//! Boxes and arrows from top to bottom.
 //!
 //! Boxes lie in layers, each below what it needs. Within a layer they are ordered by where their neighbours lie, which keeps
 //! crossings few (Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", 1981), and
-//! then moved below what they need as far as they do not overlap. A leaf that is needed far apart is drawn again.
+//! then moved below what they need as far as they do not overlap.
 
-use std::collections::BTreeMap;
+use super::canvas::{Canvas, INK, QUIET, at};
 
-use unspool::tape::Tape;
-use unspool::tape::graph::NodeId;
-use unspool::tape::ops::Op;
-use unspool::tape::passes::{remove_dead, simplify};
-use unspool::tape::program::Program;
-
-use super::canvas::{BACKWARD, Canvas, FORWARD, INK, LEAF, QUIET, at};
-use super::programs::{LETTERS, Recorded, affine, embedding, lstm_step, softmax, step};
-
-/// Drawings of the formulas of one step with their gradients.
-pub fn figures() -> Vec<(&'static str, String)> {
-    let drawing = |file, recorded: Recorded, names: &Names<'_>, words| (file, svg(&recorded, names, words));
-    vec![
-        drawing(
-            "affine",
-            affine(),
-            &Names { wanted: &["out", "dx", "dW", "db"], inner: &[] },
-            "out = x W + b with the gradients of x, W and b",
-        ),
-        drawing(
-            "embedding",
-            embedding(),
-            &Names { wanted: &["out", "dW"], inner: &[] },
-            "rows of a table with the gradient of the table",
-        ),
-        drawing(
-            "rnn_step",
-            step(),
-            &Names { wanted: &["h'", "dx", "dh", "dWx", "dWh", "db"], inner: &[("tanh_grad", &["da"])] },
-            "one step of the vanilla recurrence with the gradients of its inputs and weights",
-        ),
-        drawing(
-            "lstm_step",
-            lstm_step(),
-            &Names {
-                wanted: &["h'", "c'", "dx", "dh", "dc", "dWx", "dWh", "db"],
-                inner: &[("sigmoid", &["f", "i", "o"]), ("tanh", &["g"]), ("concat", &["da"])],
-            },
-            "one step of an LSTM with the gradients of its inputs and weights",
-        ),
-        drawing(
-            "softmax",
-            softmax(),
-            &Names { wanted: &["loss", "ds"], inner: &[] },
-            "cross entropy with the gradient of the scores",
-        ),
-    ]
-}
-
-/// What values are called in a drawing.
-struct Names<'a> {
-    /// Those that are asked for.
-    wanted: &'a [&'a str],
-    /// Of others the first of an operation, the second, and so on.
-    inner: &'a [(&'a str, &'a [&'a str])],
-}
-
-impl Names<'_> {
-    /// The names of a program's values, as far as they have one.
-    fn of(&self, tape: &Tape, program: &Program) -> BTreeMap<NodeId, String> {
-        let mut names = BTreeMap::new();
-        let mut met: BTreeMap<&str, usize> = BTreeMap::new();
-        for (id, node) in program.graph.iter() {
-            let count = met.entry(node.op.name()).or_default();
-            let inner = self.inner.iter().find(|(op, _)| *op == node.op.name());
-            let inner = inner.and_then(|(_, names)| names.get(*count)).map(|name| name.to_string());
-            *count += 1;
-            let wanted = program.outputs.iter().position(|output| *output == id);
-            let name = match node.op {
-                Op::Input(slot) => {
-                    Some(tape.input_name(slot as usize).unwrap_or_else(|| "words".to_string()))
-                }
-                _ => wanted.map(|place| self.wanted[place].to_string()).or(inner),
-            };
-            names.extend(name.map(|name| (id, name)));
-        }
-        names
-    }
+/// Boxes, and arrows from one to another by their numbers.
+#[derive(Default)]
+pub struct Graph {
+    pub boxes: Vec<Item>,
+    pub arrows: Vec<[usize; 2]>,
 }
 
 /// A box.
-struct Item {
+pub struct Item {
     label: String,
     shape: String,
     fill: &'static str,
@@ -105,87 +32,35 @@ const APART: f64 = 14.0;
 const MARGIN: f64 = 16.0;
 /// The room for an arrow that passes a layer.
 const PASSAGE: f64 = 8.0;
+/// The height of a line of words over a graph.
+const HEADING: f64 = 26.0;
 
-fn svg(recorded: &Recorded, names: &Names<'_>, words: &str) -> String {
-    let (mut boxes, arrows) = boxes(recorded, names);
-    place_in_layers(&mut boxes, &arrows);
-    let (mut boxes, paths) = with_passages(boxes, &arrows);
-    arrange(&mut boxes, &paths);
-    draw(&boxes, &paths, words)
-}
-
-/// What is needed of a tape, as boxes and as arrows between their numbers.
-fn boxes(recorded: &Recorded, names: &Names<'_>) -> (Vec<Item>, Vec<[usize; 2]>) {
-    let wanted = recorded.wanted();
-    let tape = &recorded.tape;
-    // What the sweep recorded on its way and nobody asks for, such as a product with 1, says nothing.
-    let outputs: Vec<NodeId> = wanted.iter().map(|var| var.id()).collect();
-    let program = remove_dead(simplify(Program { graph: tape.graph().clone(), outputs }));
-    let names = names.of(tape, &program);
-    let mut boxes = Vec::new();
-    let mut arrows = Vec::new();
-    let mut place: BTreeMap<NodeId, usize> = BTreeMap::new();
-    for (id, node) in program.graph.iter() {
-        // Leaves are drawn where they are needed.
-        if matches!(node.op, Op::Input(_)) {
-            continue;
+/// Graphs beside one another, each with a line of words over it where there are any.
+pub fn picture(graphs: Vec<(&str, Graph)>, words: &str) -> String {
+    let mut canvas = Canvas::default();
+    let headed = graphs.iter().any(|(heading, _)| !heading.is_empty());
+    let top = if headed { MARGIN + HEADING } else { MARGIN };
+    let (mut left, mut bottom) = (MARGIN, 0.0_f64);
+    for (heading, Graph { mut boxes, arrows }) in graphs {
+        place_in_layers(&mut boxes, &arrows);
+        let (mut boxes, paths) = with_passages(boxes, &arrows);
+        arrange(&mut boxes, &paths);
+        let first = boxes.iter().map(|one| one.x - one.width / 2.0).fold(f64::INFINITY, f64::min);
+        boxes.iter_mut().for_each(|one| one.x += left - first);
+        if !heading.is_empty() {
+            canvas.words(left, MARGIN + 10.0, 13.0, QUIET, "start", heading);
         }
-        let is_gradient = tape.scopes().name(node.scope).split('/').any(|scope| scope == "grad");
-        let operands: Vec<Option<String>> =
-            node.inputs.iter().map(|input| names.get(input).cloned()).collect();
-        let said = said(node.op.name(), &node.op.attributes(), &operands);
-        let label = names.get(&id).map_or(said.clone(), |name| format!("{name} = {said}"));
-        let number = boxes.len();
-        let fill = if is_gradient { BACKWARD } else { FORWARD };
-        boxes.push(new_box(label, lettered(&node.shape.to_string()), fill, program.outputs.contains(&id)));
-        for input in &node.inputs {
-            let source = program.graph.node(*input);
-            let from = place.get(input).copied().unwrap_or_else(|| {
-                let name = names.get(input).cloned().unwrap_or_default();
-                boxes.push(new_box(name, lettered(&source.shape.to_string()), LEAF, false));
-                boxes.len() - 1
-            });
-            if !arrows.contains(&[from, number]) {
-                arrows.push([from, number]);
-            }
-        }
-        place.insert(id, number);
+        draw(&mut canvas, top, &boxes, &paths);
+        left = boxes.iter().map(|one| one.x + one.width / 2.0).fold(left, f64::max) + 3.0 * MARGIN;
+        bottom = boxes.iter().map(|one| top + DOWN * one.layer as f64 + HEIGHT).fold(bottom, f64::max);
     }
-    (boxes, arrows)
+    canvas.svg(left - 2.0 * MARGIN, bottom + MARGIN, INK, words)
 }
 
-fn new_box(label: String, shape: String, fill: &'static str, wanted: bool) -> Item {
+/// A box with two lines of words.
+pub fn new_box(label: String, shape: String, fill: &'static str, wanted: bool) -> Item {
     let letters = label.chars().count().max(shape.chars().count()) as f64;
     Item { label, shape, fill, wanted, width: (7.4 * letters + 16.0).max(44.0), layer: 0, x: 0.0 }
-}
-
-/// An operation in few words; a product with its operands, as far as they have names.
-fn said(name: &str, attributes: &str, operands: &[Option<String>]) -> String {
-    let side = |place: usize, side: &str| {
-        let transposed = if attributes.contains(&format!("{side}=t")) { "ᵀ" } else { "" };
-        format!("{}{transposed}", operands[place].as_deref().unwrap_or("…"))
-    };
-    match name {
-        "dot" => format!("{} · {}", side(0, "left"), side(1, "right")),
-        "scalar" => short(attributes),
-        name => name.to_string(),
-    }
-}
-
-/// A number with as many digits as an eye needs.
-fn short(number: &str) -> String {
-    let rounded = number.parse().map_or(number.to_string(), |number: f64| format!("{number:.3}"));
-    rounded.trim_end_matches('0').trim_end_matches('.').to_string()
-}
-
-/// A shape with the letters of the chapters.
-fn lettered(shape: &str) -> String {
-    let letter = |size: &str| {
-        let known = LETTERS.iter().find(|(known, _)| known.to_string() == size);
-        known.map_or(size.to_string(), |(_, letter)| letter.to_string())
-    };
-    let sizes: Vec<String> = shape.trim_matches(['[', ']']).split(", ").map(letter).collect();
-    if sizes == [""] { "a number".to_string() } else { format!("({})", sizes.join(", ")) }
 }
 
 /// Every box below all that it needs, and a leaf directly above what needs it.
@@ -260,8 +135,6 @@ fn arrange(boxes: &mut [Item], paths: &[Vec<usize>]) {
             spread(boxes, &layers[layer]);
         }
     }
-    let left = boxes.iter().map(|one| one.x - one.width / 2.0).fold(f64::INFINITY, f64::min);
-    boxes.iter_mut().for_each(|one| one.x += MARGIN - left);
 }
 
 /// Moves the boxes of a layer apart where they overlap, so that groups of them stay where they wish to be on the whole.
@@ -292,12 +165,11 @@ fn spread(boxes: &mut [Item], layer: &[usize]) {
     }
 }
 
-fn draw(boxes: &[Item], paths: &[Vec<usize>], words: &str) -> String {
-    let mut canvas = Canvas::default();
-    let top = |one: &Item| MARGIN + DOWN * one.layer as f64;
+fn draw(canvas: &mut Canvas, first: f64, boxes: &[Item], paths: &[Vec<usize>]) {
+    let top = |one: &Item| first + DOWN * one.layer as f64;
     for path in paths {
-        let (first, end) = (&boxes[path[0]], path[path.len() - 1]);
-        let mut line = format!("M{} {}", at(first.x), at(top(first) + HEIGHT));
+        let (start, end) = (&boxes[path[0]], path[path.len() - 1]);
+        let mut line = format!("M{} {}", at(start.x), at(top(start) + HEIGHT));
         for pair in path.windows(2) {
             let (from, to) = (&boxes[pair[0]], &boxes[pair[1]]);
             let x = if pair[1] == end { to.x + port(boxes, paths, path) } else { to.x };
@@ -317,9 +189,6 @@ fn draw(boxes: &[Item], paths: &[Vec<usize>], words: &str) -> String {
         canvas.words(one.x, top(one) + 16.0, 12.0, INK, "middle", &one.label);
         canvas.words(one.x, top(one) + 31.0, 11.0, QUIET, "middle", &one.shape);
     }
-    let width = boxes.iter().map(|one| one.x + one.width / 2.0).fold(0.0, f64::max) + MARGIN;
-    let height = boxes.iter().map(|one| top(one) + HEIGHT).fold(0.0, f64::max) + MARGIN;
-    canvas.svg(width, height, INK, &format!("The tape of {words}: operations as boxes, values as arrows."))
 }
 
 /// How far from the middle of its last box a path ends, so that arrows into a box do not meet.

@@ -6,7 +6,7 @@
 //! 1. [`programs`]: what is recorded for the book.
 //! 2. [`dumps`]: text that is shown of it.
 //! 3. [`canvas`]: a picture on white paper, and the pieces that are drawn on it.
-//! 4. [`graph`]: a tape as a drawing of boxes and arrows.
+//! 4. [`graph`]: boxes and arrows, and [`tapes`]: what is drawn so.
 //! 5. [`unrolled`]: a loop over time, step beside step.
 //! 6. [`flow`]: how far gradients reach back through time.
 
@@ -15,6 +15,7 @@ mod dumps;
 mod flow;
 mod graph;
 mod programs;
+mod tapes;
 mod unrolled;
 
 use std::collections::BTreeSet;
@@ -47,7 +48,7 @@ fn the_dumps_in_the_chapters_are_those_of_the_program() {
 #[test]
 fn the_figures_are_those_of_the_program() {
     let folder = book().join("figures");
-    let figures = [graph::figures(), vec![("unrolled", unrolled::figure())], flow::figures()].concat();
+    let figures = [tapes::figures(), vec![("unrolled", unrolled::figure())], flow::figures()].concat();
     for (name, svg) in &figures {
         let path = folder.join(format!("{name}.svg"));
         hold(&path, &fs::read_to_string(&path).unwrap_or_default(), svg);
