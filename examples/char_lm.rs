@@ -115,6 +115,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     progress.finish();
     let loss = trainer.evaluate(&params, |tape| model.loss(tape, &held_out))?;
     println!("held out: {:.3} bits a character\n", loss / std::f64::consts::LN_2);
-    println!("{}", model.write(&params, &text, if quick { 80 } else { 600 }, 0.7)?);
+    println!("{}", model.write(&params, &text, if quick { 80 } else { 600 }, 0.5)?);
     Ok(())
 }
