@@ -5,3 +5,7 @@ pub use caption;
 pub use lab;
 pub use nn;
 pub use tape;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/book/write-a-cell.md")]
+mod write_a_cell {}

@@ -76,6 +76,7 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
     steps.extend(examples.iter().map(example));
     steps.push(cargo("test --release --locked -p unspool-lab --test quick -- --ignored"));
+    steps.push(cargo("test --release --locked --test readme -- --ignored"));
     if benches {
         // By pattern, because without one `cargo bench` hands `--test` to the unit tests of every library too.
         steps.push(cargo("bench --workspace --locked --bench * -- --test"));
@@ -242,6 +243,7 @@ mod tests {
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",
+            "cargo test --release --locked --test readme -- --ignored",
             "cargo bench --workspace --locked --bench '*' -- --test",
             "cargo deny --locked check bans licenses sources",
             "cargo xtask tidy",

@@ -6,9 +6,11 @@
 //! 4. A dependency that the workspace declares is used.
 //! 5. A source file of more than 600 lines says in its first paragraph why it is that long.
 //! 6. `unsafe` stands in `crates/tape/src/kernels/` only.
+//! 7. README.md shows a program of at most 20 lines that is an example, and README.ko.md has its commands and figures.
 
 mod architecture;
 mod manifest;
+mod readme;
 mod source;
 
 use std::collections::BTreeSet;
@@ -41,7 +43,8 @@ pub fn tidy(root: &Path) -> bool {
                 .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
         };
         let wanted = |path: &&String| {
-            path.ends_with(".rs") || path.ends_with("Cargo.toml") || path.as_str() == "ARCHITECTURE.md"
+            let pages = ["ARCHITECTURE.md", readme::PAGE, readme::KOREAN];
+            path.ends_with(".rs") || path.ends_with("Cargo.toml") || pages.contains(&path.as_str())
         };
         let texts: Vec<Text> = paths.iter().filter(wanted).map(read).collect::<io::Result<_>>()?;
         Ok(findings(&paths, &texts))
@@ -96,6 +99,11 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
     findings.extend(manifest::unused_dependencies(&manifests().collect::<Vec<_>>()));
     findings.extend(sources().flat_map(source::unexplained_length));
     findings.extend(sources().filter(|text| !text.path.starts_with(KERNELS)).flat_map(source::unsafe_code));
+    let find = |path: &str| texts.iter().find(|text| text.path == path);
+    if let Some(page) = find(readme::PAGE) {
+        findings.extend(find(readme::PROGRAM).into_iter().flat_map(|text| readme::wrong_program(page, text)));
+        findings.extend(find(readme::KOREAN).into_iter().flat_map(|text| readme::out_of_step(page, text)));
+    }
     findings
 }
 
