@@ -93,7 +93,7 @@ fn a_pass_of_ones_own_runs_wherever_it_is_put() {
 }
 
 #[test]
-#[should_panic(expected = "after lose_a_row: %2 = tanh: its rule infers")]
+#[should_panic(expected = "after lose_a_row: %3 = tanh: its rule infers")]
 fn a_pass_that_breaks_a_program_is_named() {
     fn lose_a_row(mut program: Program) -> Program {
         let is_tanh = |node: &&mut Node| matches!(node.op, Op::Unary(Unary::Tanh));
