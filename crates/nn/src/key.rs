@@ -29,6 +29,7 @@ impl Key for Param {
 
 /// Why a value cannot be found or taken; the message names the parameter.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ParamError {
     /// No parameter has this name.
     Unknown {

@@ -76,6 +76,7 @@ pub struct Severed {
 
 /// Why a step was not taken. Weights and slots are as they were.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The loss is not finite.
     Loss {

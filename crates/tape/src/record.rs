@@ -23,7 +23,7 @@ use crate::trail::Shelf;
 use crate::var::Var;
 
 /// A named value that programs share, such as a parameter of a model.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Leaf {
     /// The name in dumps and messages.
     pub name: String,
