@@ -41,7 +41,7 @@ fn weights_and_models_are_shared() {
     shared::<nn::TransformerDecoder>();
     sent::<nn::Trainer<nn::Adam>>();
     shared::<lab::sequence_model::SequenceModel>();
-    shared::<caption::model::Captioner>();
+    shared::<caption::model::Captioner<nn::AnyCell>>();
 }
 
 #[test]

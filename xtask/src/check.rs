@@ -84,7 +84,9 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
     steps.push(cargo("deny --locked check bans licenses sources"));
     // With what is there already, so that no network is needed; a release is tried in full by hand.
     let private = "--exclude unspool-hostile --exclude xtask";
-    steps.push(cargo(&format!("package --workspace {private} --no-verify --allow-dirty --offline --locked --quiet")));
+    steps.push(cargo(&format!(
+        "package --workspace {private} --no-verify --allow-dirty --offline --locked --quiet"
+    )));
     steps.extend([Step::Tidy, Step::Api]);
     steps
 }

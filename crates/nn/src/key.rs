@@ -10,6 +10,9 @@ use crate::params::Params;
 /// What a parameter can be asked for by: its name or its handle.
 pub trait Key {
     /// The parameter's handle, or that there is none of this name.
+    ///
+    /// # Errors
+    /// If the store has no parameter of this name.
     fn param_of(self, params: &Params) -> Result<Param, ParamError>;
 }
 

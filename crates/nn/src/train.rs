@@ -258,6 +258,9 @@ impl<O: Optimizer> Trainer<O> {
     }
 
     /// Computes a loss without taking a step, and without noise.
+    ///
+    /// # Errors
+    /// If a value cannot be taken, such as a word outside the vocabulary.
     pub fn evaluate(
         &mut self,
         params: &Params,

@@ -251,6 +251,9 @@ impl Tape {
     }
 
     /// Records an operation, or says why the operands do not fit.
+    ///
+    /// # Errors
+    /// If the operands do not fit; nothing is recorded then.
     #[track_caller]
     pub fn try_push<'t>(&'t self, op: impl Into<Op>, operands: &[Var<'t>]) -> Result<Var<'t>, ShapeError> {
         let op = op.into();
