@@ -13,6 +13,7 @@
 //! 10. Examples, benches and tests at the root reach the crates by the facade `unspool`.
 
 mod architecture;
+mod arrows;
 mod manifest;
 mod readme;
 mod source;
@@ -105,8 +106,8 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
     findings.extend(manifest::unused_dependencies(&manifests().collect::<Vec<_>>()));
     findings.extend(sources().flat_map(source::unexplained_length));
     findings.extend(sources().flat_map(source::long_example));
-    findings.extend(sources().flat_map(source::files_touched));
-    findings.extend(sources().flat_map(|text| source::past_the_facade(text, &CRATES)));
+    findings.extend(sources().flat_map(arrows::files_touched));
+    findings.extend(sources().flat_map(|text| arrows::past_the_facade(text, &CRATES)));
     findings.extend(sources().filter(|text| !text.path.starts_with(KERNELS)).flat_map(source::unsafe_code));
     let find = |path: &str| texts.iter().find(|text| text.path == path);
     if let Some(page) = find(readme::PAGE) {
