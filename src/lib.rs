@@ -1,4 +1,11 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! | feature | what it adds | what it needs |
+//! |---|---|---|
+//! | none | all but what stands below; there are no default features | |
+//! | `onnx` | image encoders in ONNX files: [`caption::data::encoder`], `caption encode` | nothing of the system: it builds `tract-onnx` |
 #![deny(missing_docs)]
 
 pub use caption;
@@ -20,3 +27,7 @@ mod book {
     #[doc = include_str!("../docs/book/figures.md")]
     struct Figures;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/notes/behaviour.md")]
+mod behaviour {}
