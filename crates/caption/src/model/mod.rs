@@ -36,7 +36,8 @@ pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
 pub use decoder::Decoder;
 pub use scores::WordScores;
 pub(crate) use settings::is_default;
-pub use settings::{Architecture, Dropouts, Input, ModelSettings, longest};
+pub use crate::data::Input;
+pub use settings::{Architecture, Dropouts, ModelSettings, longest};
 pub use vision::{Seen, Vision};
 
 use nn::{
