@@ -29,7 +29,7 @@ fn pictures_stay_in_the_file_until_a_batch_looks_at_them() {
     let dataset = Dataset { vocabulary, train, val, test: None, origin: None };
     let writing = measure(|| store(&stored.file, &dataset, "noise").expect("there is space")).bytes_max;
     let file = std::fs::metadata(&stored.file).expect("it was written").len();
-    assert!(file > 24 << 20, "the file has {file} bytes");
+    assert!(file > 24_000_000, "the file has {file} bytes");
 
     let mut loaded = None;
     let opening = measure(|| loaded = Some(stored.load().expect("it is as it was written"))).bytes_max;

@@ -69,7 +69,9 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         cargo("fmt --all --check"),
         cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         cargo("test --locked"),
-        cargo("clippy -p unspool-caption -p unspool-hostile --all-targets --features onnx --locked -- -D warnings"),
+        cargo(
+            "clippy -p unspool-caption -p unspool-hostile --all-targets --features onnx --locked -- -D warnings",
+        ),
         cargo("test --locked -p unspool-caption --features onnx --lib --test encoder"),
         cargo("test --locked -p unspool-hostile --features onnx --test bounded --test networks onnx"),
         with_variable("RUSTDOCFLAGS", "-D warnings", cargo("doc --workspace --no-deps --locked")),

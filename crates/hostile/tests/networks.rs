@@ -76,10 +76,9 @@ fn onnx_files_that_claim_a_terabyte_are_refused() {
     let one = 1f32.to_le_bytes();
     let whole = |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
     // Two that are encoders, or this would show nothing.
-    for (operation, more) in [
-        ("Mul", tensor("more", 1, &[1], &one)),
-        ("Expand", tensor("more", 7, &[4], &whole(&[1, 3, 8, 8]))),
-    ] {
+    for (operation, more) in
+        [("Mul", tensor("more", 1, &[1], &one)), ("Expand", tensor("more", 7, &[4], &whole(&[1, 3, 8, 8])))]
+    {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file.onnx");
         std::fs::write(&path, network(operation, IMAGE, &more, &["image", "more"])).expect("a small file");
@@ -92,7 +91,10 @@ fn onnx_files_that_claim_a_terabyte_are_refused() {
     check(&weights(&[u64::MAX]), "cannot be read as a network");
     // Pictures of a terabyte.
     let plain = tensor("more", 1, &[1], &one);
-    check(&network("Mul", &[1, 3, 300_000, 300_000], &plain, &["image", "more"]), "expected two sides from 1 to 4096");
+    check(
+        &network("Mul", &[1, 3, 300_000, 300_000], &plain, &["image", "more"]),
+        "expected two sides from 1 to 4096",
+    );
     check(&network("Mul", &[1 << 20, 3, 4096, 4096], &plain, &["image", "more"]), "expected at most");
     // A value of a terabyte that is computed, and one that is a constant.
     let shape = |numbers: &[u64]| tensor("more", 7, &[numbers.len() as u64], &whole(numbers));

@@ -67,8 +67,7 @@ impl FileRows {
         bytes.resize(rows.row_bytes, 0);
         // Within the file, as was checked when it was opened.
         let at = rows.start + row as u64 * rows.row_bytes as u64;
-        read_at(&rows.file, bytes, at)
-            .map_err(|why| self.error(row, &format!("cannot be read ({why})")))?;
+        read_at(&rows.file, bytes, at).map_err(|why| self.error(row, &format!("cannot be read ({why})")))?;
         match rows.checksums.as_ref().map(|sums| sums[row]) {
             Some(sum) if sum != crc32fast::hash(bytes) => {
                 Err(self.error(row, "does not have the checksum that it was written with"))

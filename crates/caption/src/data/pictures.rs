@@ -147,7 +147,9 @@ impl Pictures {
     /// If there is no such picture.
     pub fn pixels(&self, picture: usize) -> Result<Option<Cow<'_, [u8]>>, DataError> {
         Ok(match self {
-            Pictures::Pixels { data, .. } => Some(Cow::Borrowed(&data[picture * self.size()..][..self.size()])),
+            Pictures::Pixels { data, .. } => {
+                Some(Cow::Borrowed(&data[picture * self.size()..][..self.size()]))
+            }
             Pictures::InFile { input: Input::Pixels { .. }, rows } => {
                 let mut bytes = Vec::new();
                 rows.read(picture, &mut bytes)?;
@@ -169,7 +171,9 @@ impl Pictures {
         };
         Ok(match *input {
             Input::Features { width } => Pictures::Features { width, data: features()? },
-            Input::Grid { rows, columns, width } => Pictures::Grid { rows, columns, width, data: features()? },
+            Input::Grid { rows, columns, width } => {
+                Pictures::Grid { rows, columns, width, data: features()? }
+            }
             Input::Pixels { height, width } => {
                 let (mut data, mut bytes) = (Vec::with_capacity(self.len() * self.size()), Vec::new());
                 for picture in 0..self.len() {

@@ -195,7 +195,9 @@ fn read_part(
     let input = match shape[..] {
         [_, width] if !shape.contains(&0) => Input::Features { width },
         [_, height, width, 3] if !shape.contains(&0) && are_bytes => Input::Pixels { height, width },
-        [_, rows, columns, width] if !shape.contains(&0) && !are_bytes => Input::Grid { rows, columns, width },
+        [_, rows, columns, width] if !shape.contains(&0) && !are_bytes => {
+            Input::Grid { rows, columns, width }
+        }
         _ => {
             return Err(file.error(
                 &key("pictures"),

@@ -361,7 +361,10 @@ fn check_sizes(network: &TypedModel) -> TractResult<()> {
                 bytes.checked_mul(number(extent)? as u64)
             });
             if bytes.is_none_or(|bytes| bytes > LARGEST_VALUE) {
-                bail!("`{}` is of shape {:?}; expected at most {LARGEST_VALUE} bytes", node.name, fact.shape);
+                return Err(TractError::msg(format!(
+                    "`{}` is of shape {:?}; expected at most {LARGEST_VALUE} bytes",
+                    node.name, fact.shape
+                )));
             }
         }
     }
