@@ -212,7 +212,7 @@ impl<C: Cell> Case<C> {
             references: Vec::new(),
         };
         let mut batch = Batch::default();
-        batch.fill(&split, &split.picture_of);
+        batch.fill(&split, &split.picture_of).expect("they are in memory");
         Case { workload, params, model, batch, weights, captions }
     }
 

@@ -72,8 +72,11 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         cargo("fmt --all --check"),
         cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         cargo("test --locked"),
-        cargo("clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings"),
+        cargo(
+            "clippy -p unspool-caption -p unspool-hostile --all-targets --features onnx --locked -- -D warnings",
+        ),
         cargo("test --locked -p unspool-caption --features onnx --lib --test encoder"),
+        cargo("test --locked -p unspool-hostile --features onnx --test bounded --test networks onnx"),
         with_variable("RUSTDOCFLAGS", "-D warnings", cargo("doc --workspace --no-deps --locked")),
     ];
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
@@ -248,8 +251,9 @@ mod tests {
             "cargo fmt --all --check",
             "cargo clippy --workspace --all-targets --locked -- -D warnings",
             "cargo test --locked",
-            "cargo clippy -p unspool-caption --all-targets --features onnx --locked -- -D warnings",
+            "cargo clippy -p unspool-caption -p unspool-hostile --all-targets --features onnx --locked -- -D warnings",
             "cargo test --locked -p unspool-caption --features onnx --lib --test encoder",
+            "cargo test --locked -p unspool-hostile --features onnx --test bounded --test networks onnx",
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",

@@ -7,12 +7,13 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
-use tape::{Engine, RunError};
+use tape::Engine;
 
 use crate::data::batch::Batch;
 use crate::data::scenes::{Scene, Verdict, judge};
 use crate::data::{Split, Vocabulary};
 use crate::diagnosis::{Finding, Observed};
+use crate::error::Error;
 use crate::metrics;
 use crate::model::{Caption, Captioner, Decoding};
 
@@ -40,7 +41,7 @@ pub struct Evaluation {
 /// Evaluates a model on a split.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 ///
 /// # Panics
 /// If the settings do not pass [`Decoding::check`].
@@ -51,7 +52,7 @@ pub fn evaluate<C: Cell>(
     vocabulary: &Vocabulary,
     split: &Split,
     decoding: &Decoding,
-) -> Result<Evaluation, RunError> {
+) -> Result<Evaluation, Error> {
     let (loss_per_caption, loss_per_token) = losses(engine, params, model, split, AT_ONCE)?;
     let exchanged = losses_of_exchanged(engine, params, model, split, AT_ONCE)?;
     let pictures: Vec<usize> = (0..split.pictures.len()).collect();
@@ -88,7 +89,7 @@ pub struct SceneScores {
 /// decides what is drawn for it.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 ///
 /// # Panics
 /// If the split has no such picture, or the settings do not pass [`Decoding::check`].
@@ -99,11 +100,11 @@ pub fn decode_pictures<C: Cell>(
     split: &Split,
     pictures: &[usize],
     decoding: &Decoding,
-) -> Result<Vec<Vec<Caption>>, RunError> {
+) -> Result<Vec<Vec<Caption>>, Error> {
     let mut decoded = Vec::with_capacity(pictures.len());
     for some in pictures.chunks((SENTENCES / decoding.rows()).max(1)) {
         let mut seen = Vec::new();
-        split.pictures.see(some.iter().copied(), &mut seen);
+        split.pictures.see(some.iter().copied(), &mut seen)?;
         let streams: Vec<u64> = some.iter().map(|picture| *picture as u64).collect();
         decoded.extend(model.decode(engine, params, &streams, &seen, decoding)?);
     }
@@ -113,7 +114,7 @@ pub fn decode_pictures<C: Cell>(
 /// The best caption of every picture of a split, as words.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 ///
 /// # Panics
 /// If the settings do not pass [`Decoding::check`].
@@ -124,7 +125,7 @@ pub fn describe_all<C: Cell>(
     vocabulary: &Vocabulary,
     split: &Split,
     decoding: &Decoding,
-) -> Result<Vec<Vec<String>>, RunError> {
+) -> Result<Vec<Vec<String>>, Error> {
     let pictures: Vec<usize> = (0..split.pictures.len()).collect();
     describe_pictures(engine, params, model, vocabulary, split, &pictures, decoding)
 }
@@ -132,7 +133,7 @@ pub fn describe_all<C: Cell>(
 /// The best captions of some pictures of a split, as words.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 ///
 /// # Panics
 /// As for [`decode_pictures`].
@@ -144,7 +145,7 @@ pub fn describe_pictures<C: Cell>(
     split: &Split,
     pictures: &[usize],
     decoding: &Decoding,
-) -> Result<Vec<Vec<String>>, RunError> {
+) -> Result<Vec<Vec<String>>, Error> {
     let decoded = decode_pictures(engine, params, model, split, pictures, decoding)?;
     Ok(words(&decoded, vocabulary))
 }
@@ -163,14 +164,14 @@ pub fn best(decoded: &[Vec<Caption>]) -> impl Iterator<Item = &Caption> {
 /// of `size` captions.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 pub fn losses<C: Cell>(
     engine: &mut Engine,
     params: &Params,
     model: &Captioner<C>,
     split: &Split,
     size: usize,
-) -> Result<(f64, f64), RunError> {
+) -> Result<(f64, f64), Error> {
     losses_beside(engine, params, model, split, size, |picture| picture)
 }
 
@@ -178,14 +179,14 @@ pub fn losses<C: Cell>(
 /// A model that looks at pictures is the worse for it. `None` where there are not two pictures.
 ///
 /// # Errors
-/// If the network cannot be evaluated.
+/// If the network cannot be evaluated, or a picture cannot be read.
 pub fn losses_of_exchanged<C: Cell>(
     engine: &mut Engine,
     params: &Params,
     model: &Captioner<C>,
     split: &Split,
     size: usize,
-) -> Result<Option<(f64, f64)>, RunError> {
+) -> Result<Option<(f64, f64)>, Error> {
     let mut round: Vec<usize> = (0..split.pictures.len()).collect();
     if round.len() < 2 {
         return Ok(None);
@@ -207,15 +208,13 @@ fn losses_beside<C: Cell>(
     split: &Split,
     size: usize,
     shown: impl Fn(usize) -> usize,
-) -> Result<(f64, f64), RunError> {
+) -> Result<(f64, f64), Error> {
     let (mut sum, mut words) = (0.0, 0);
     let all: Vec<usize> = (0..split.captions.len()).collect();
     let mut batch = Batch::default();
     for indices in all.chunks(size.max(1)) {
-        batch.fill(split, indices);
-        batch.pictures.clear();
-        let pictures = indices.iter().map(|caption| shown(split.picture_of[*caption]));
-        split.pictures.see(pictures, &mut batch.pictures);
+        batch.fill_captions(split, indices);
+        batch.fill_pictures(split, &shown)?;
         let tape = params.tape();
         let loss = model.loss(&tape, &batch).sum;
         sum += engine.run(&[loss])?.number(0);

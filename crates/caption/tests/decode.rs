@@ -119,7 +119,7 @@ fn by_loss(model: &(Captioner<AnyCell>, Params), picture: &[f32], words: &[i32],
     let pictures = Pictures::Features { width: picture.len(), data: picture.to_vec() };
     let split = Split { pictures, names: vec![], captions, picture_of: vec![0], references: vec![] };
     let mut batch = Batch::default();
-    batch.fill(&split, &[0]);
+    batch.fill(&split, &[0]).unwrap();
     let tape = model.1.tape();
     let loss = model.0.loss(&tape, &batch).sum;
     -Engine::new().run(&[loss]).unwrap().number(0)

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use caption::data::encoder::{Card, Encoder, Layout, Order};
 use caption::data::features::{self, Form};
@@ -168,6 +171,37 @@ fn caption(folder: &Path, well: bool, line: &str) -> String {
     if well { out } else { err }
 }
 
+/// What `caption serve` with these arguments says of a picture that is sent to it, as the page sends one that is dropped on it.
+fn served(folder: &Path, line: &str, picture: &str) -> serde_json::Value {
+    struct Ended(Child);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caption"));
+    let command = command.current_dir(folder).args(line.split(' ')).stdout(Stdio::piped());
+    let mut server = Ended(command.spawn().unwrap());
+    let mut said = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let address = said.split("http://").nth(1).and_then(|rest| rest.split(';').next());
+    let address = address.unwrap_or_else(|| panic!("no address in {said}"));
+    let body = fs::read(folder.join(picture)).unwrap();
+    let head = format!(
+        "POST /api/describe HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
 #[test]
 fn pictures_are_encoded_trained_on_and_described() {
     let folder = tempfile::tempdir().unwrap();
@@ -210,6 +244,11 @@ fn pictures_are_encoded_trained_on_and_described() {
     // The same as of its row in the file: the card is the run's own, also where there is none beside the encoder.
     fs::remove_file(folder.join("e.json")).unwrap();
     assert_eq!(caption(folder, true, "describe run images/p1.png --encoder e.onnx"), described);
+    let answer = served(folder, "serve run --port 0 --encoder e.onnx", "images/p1.png");
+    let caption_of = &answer["captions"][0];
+    assert_eq!(described.trim(), format!("images/p1.png: {}", caption_of["text"].as_str().unwrap()));
+    // Where it looked is a grid of the encoder's places.
+    assert_eq!(caption_of["attention"]["rows"], 4, "{answer}");
     let refused = |line: &str, expected: &str| {
         let error = caption(folder, false, line);
         assert!(

@@ -68,7 +68,7 @@ fn split(input: Input) -> Split {
 
 fn batch(input: Input) -> Batch {
     let mut batch = Batch::default();
-    batch.fill(&split(input), &[0, 1, 2]);
+    batch.fill(&split(input), &[0, 1, 2]).unwrap();
     batch
 }
 
@@ -131,7 +131,7 @@ fn a_grid_is_looked_at_place_by_place_and_elsewhere_seen_as_its_mean() {
     let loss = |input: Input, pictures: Pictures| {
         let (model, params) = model(&settings(input, Architecture::Recurrent));
         let mut batch = Batch::default();
-        batch.fill(&Split { pictures, ..split(input) }, &[0, 1, 2]);
+        batch.fill(&Split { pictures, ..split(input) }, &[0, 1, 2]).unwrap();
         let tape = params.tape();
         Engine::new().run(&[model.loss(&tape, &batch).sum]).unwrap().number(0)
     };
@@ -146,7 +146,7 @@ fn words_one_at_a_time_have_the_probabilities_of_whole_captions() {
         let (model, params) = model(&settings);
         let split = split(settings.input);
         let mut seen = Vec::new();
-        split.pictures.see(0..3, &mut seen);
+        split.pictures.see(0..3, &mut seen).unwrap();
         let beam = Method::Beam(Beam { width: 3, ..Beam::default() });
         let decoding = Decoding { method: beam, longest: 8, say_unknown: true, ..Decoding::default() };
         let decoded = model.decode(&mut Engine::new(), &params, &[0, 1, 2], &seen, &decoding).unwrap();
@@ -157,7 +157,7 @@ fn words_one_at_a_time_have_the_probabilities_of_whole_captions() {
                 let captions = Captions { width: ids.len(), ids };
                 let one = Split { captions, picture_of: vec![picture], ..split.clone() };
                 let mut batch = Batch::default();
-                batch.fill(&one, &[0]);
+                batch.fill(&one, &[0]).unwrap();
                 let tape = params.tape();
                 let loss = model.loss(&tape, &batch).sum;
                 let expected = -Engine::new().run(&[loss]).unwrap().number(0);
@@ -175,7 +175,7 @@ fn a_transformer_says_no_more_words_than_it_has_positions() {
         let (model, params) = model(&settings);
         let split = split(settings.input);
         let mut seen = Vec::new();
-        split.pictures.see(0..3, &mut seen);
+        split.pictures.see(0..3, &mut seen).unwrap();
         for longest in [positions, 4 * positions] {
             let decoding = Decoding { longest, say_unknown: true, ..Decoding::default() };
             let decoded = model.decode(&mut Engine::new(), &params, &[0, 1, 2], &seen, &decoding).unwrap();
@@ -288,7 +288,7 @@ fn words_one_at_a_time_look_where_whole_captions_look() {
     for settings in all().into_iter().chain([plain]) {
         let (model, params) = model(&settings);
         let mut seen = Vec::new();
-        split(settings.input).pictures.see([1].into_iter(), &mut seen);
+        split(settings.input).pictures.see([1].into_iter(), &mut seen).unwrap();
         let beam = Method::Beam(Beam { width: 3, ..Beam::default() });
         for method in [Method::Greedy, beam] {
             let decoding = Decoding { method, longest: 6, say_unknown: true, ..Decoding::default() };

@@ -43,7 +43,7 @@ fn smoothed_words_share_their_probability_out() {
     let data = data();
     let mut training = training(&data, |_, _| ());
     let mut batch = Batch::default();
-    batch.fill(&data.train, &[3, 0, 7]);
+    batch.fill(&data.train, &[3, 0, 7]).unwrap();
     let (_, params, model) = training.parts();
     let tape = params.tape();
     let scores = model.scores_of(&tape, &batch);
@@ -214,12 +214,12 @@ fn a_weighted_loss_is_the_sum_of_captions_by_their_weights() {
     let mut batch = Batch::default();
     let mut expected = 0.0;
     for (caption, weight) in chosen.iter().zip(weights) {
-        batch.fill(&data.train, &[*caption]);
+        batch.fill(&data.train, &[*caption]).unwrap();
         let tape = params.tape();
         let loss = model.loss(&tape, &batch).sum;
         expected += weight * engine.run(&[loss]).unwrap().number(0) / 3.0;
     }
-    batch.fill(&data.train, &chosen);
+    batch.fill(&data.train, &chosen).unwrap();
     let tape = params.tape();
     let loss = model.weighted_loss(&tape, &batch, &weights, &[]);
     let found = engine.run(&[loss]).unwrap().number(0);
@@ -232,7 +232,7 @@ fn words_that_are_never_said_leave_their_probability_to_the_others() {
     let mut training = training(&data, |_, _| ());
     let (engine, params, model) = training.parts();
     let mut batch = Batch::default();
-    batch.fill(&data.train, &[3, 0]);
+    batch.fill(&data.train, &[3, 0]).unwrap();
     let silent = [NULL, START, UNKNOWN];
     let tape = params.tape();
     let scores = model.scores_of(&tape, &batch).rows;

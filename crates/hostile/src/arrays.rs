@@ -125,6 +125,13 @@ pub fn prepared(bytes: &[u8]) {
                 "a caption has its picture"
             );
             let _ = split.captions.words(&dataset.vocabulary);
+            // A picture that is damaged is an error, which the faults have told.
+            let mut seen = Vec::new();
+            let damaged = (0..split.pictures.len()).filter(|picture| {
+                seen.clear();
+                split.pictures.see(std::iter::once(*picture), &mut seen).is_err()
+            });
+            assert!(damaged.count() <= faults.len(), "the faults tell of every picture that cannot be seen");
         }
     }
 }

@@ -6,7 +6,7 @@
 //! a fixed seed. What was found lies in `found/` and is run by the tests for good.
 //!
 //! In reading order: [`TARGETS`], [`run`]; `place`, where bytes become a file; `arrays`, `captions`, `pictures`, `runs`,
-//! `requests` and `programs`, the targets; `mutate`, changed copies of seeds.
+//! `requests`, `networks` with the feature `onnx`, and `programs`, the targets; `mutate`, changed copies of seeds.
 
 #![deny(missing_docs)]
 
@@ -16,10 +16,11 @@ mod checkpoints;
 #[path = "../../tape/tests/common/mod.rs"]
 mod common;
 mod mutate;
+#[cfg(feature = "onnx")]
+mod networks;
 mod pictures;
 mod place;
 mod programs;
-
 mod requests;
 mod runs;
 
@@ -61,6 +62,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("events", runs::events, runs::events_seeds),
     Target::new("run_folder", runs::run_folder, runs::run_folder_seeds).executions(500),
     Target::new("comparison", runs::comparison, runs::comparison_seeds).executions(500),
+    #[cfg(feature = "onnx")]
+    Target::new("onnx", networks::network, networks::seeds).executions(300).memory(64 << 20),
     Target::new("request", requests::request, requests::seeds).executions(500),
     Target::new("program_text", programs::program_text, programs::program_text_seeds),
     Target::new("programs", programs::random, programs::random_seeds).executions(100).memory(256 << 20),

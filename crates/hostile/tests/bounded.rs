@@ -42,19 +42,22 @@ fn check(name: &str) {
 }
 
 macro_rules! bounded {
-    ($($name:ident)*) => {
-        $(#[test]
+    ($($(#[$only:meta])? $name:ident)*) => {
+        $($(#[$only])?
+        #[test]
         fn $name() {
             check(stringify!($name));
         })*
 
-        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        const NAMES: &[&str] = &[$($(#[$only])? stringify!($name)),*];
     };
 }
 
 bounded! {
     npy npz hdf5 safetensors prepared cs231n captions_json captions_text collection scores picture checkpoint record events
-    run_folder comparison request program_text programs program_threads
+    run_folder comparison
+    #[cfg(feature = "onnx")] onnx
+    request program_text programs program_threads
 }
 
 #[test]

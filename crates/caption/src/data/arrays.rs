@@ -14,20 +14,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Error, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use lab::files::{plain_length, write_atomically_with};
 use serde::{Deserialize, Serialize};
 
-use super::DataError;
 use super::encoder::Origin;
+use super::file_rows::{FileRows, Rows, read_at};
+use super::{DataError, Input};
 
 /// The longest header; the format's own limit.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// Numbers decoded at a time.
-const WINDOW: usize = 1 << 16;
+/// Bytes decoded at a time, a whole number of numbers of any type.
+const WINDOW: u64 = 1 << 18;
 
 /// What the header says of an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +45,7 @@ pub(super) struct About {
 /// An open file of arrays.
 pub(super) struct ArrayFile {
     place: String,
-    file: File,
+    file: Arc<File>,
     /// Where the arrays begin.
     start: u64,
     arrays: BTreeMap<String, About>,
@@ -60,16 +62,23 @@ pub(super) enum Numbers<'a> {
     U8(&'a [u8]),
     /// Indices.
     I32(&'a [i32]),
+    /// Checksums.
+    U32(&'a [u32]),
     /// Features.
     F32(&'a [f32]),
+    /// What lies in another file.
+    InFile(&'a FileRows),
 }
+
+/// Appends the numbers that some bytes hold.
+pub(super) type Decode = fn(&[u8], &mut Vec<f32>);
 
 /// Bytes of a number of a type; none for a type that is not read here.
 fn size_of(dtype: &str) -> Option<usize> {
     match dtype {
         "U8" => Some(1),
         "F16" | "BF16" => Some(2),
-        "F32" | "I32" => Some(4),
+        "F32" | "I32" | "U32" => Some(4),
         "F64" => Some(8),
         _ => None,
     }
@@ -133,7 +142,7 @@ impl ArrayFile {
             }
             arrays.insert(name, about);
         }
-        Ok(ArrayFile { place, file, start, arrays, format, origin })
+        Ok(ArrayFile { place, file: Arc::new(file), start, arrays, format, origin })
     }
 
     /// All arrays by name.
@@ -155,27 +164,65 @@ impl ArrayFile {
     }
 
     /// All bytes of an array of bytes.
-    pub(super) fn bytes(&mut self, key: &str) -> Result<Vec<u8>, DataError> {
+    pub(super) fn bytes(&self, key: &str) -> Result<Vec<u8>, DataError> {
         self.expect(key, "U8")?;
-        let mut bytes = vec![0; self.seek(key)? as usize];
-        self.file.read_exact(&mut bytes).map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
-        Ok(bytes)
+        self.decode(key, |bytes, to| to.extend_from_slice(bytes))
     }
 
     /// All numbers of an array of indices.
-    pub(super) fn integers(&mut self, key: &str) -> Result<Vec<i32>, DataError> {
+    pub(super) fn integers(&self, key: &str) -> Result<Vec<i32>, DataError> {
         self.expect(key, "I32")?;
-        self.decode(key, i32::from_le_bytes)
+        self.decode(key, |bytes, to| each(bytes, to, i32::from_le_bytes))
+    }
+
+    /// All numbers of an array of checksums.
+    pub(super) fn checksums(&self, key: &str) -> Result<Vec<u32>, DataError> {
+        self.expect(key, "U32")?;
+        self.decode(key, |bytes, to| each(bytes, to, u32::from_le_bytes))
     }
 
     /// All numbers of an array of floats of any width.
-    pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>, DataError> {
+    pub(super) fn floats(&self, key: &str) -> Result<Vec<f32>, DataError> {
+        self.decode(key, self.float_decoder(key)?)
+    }
+
+    /// An array whose rows are pictures, which stay in the file.
+    pub(super) fn rows(
+        &self,
+        key: &str,
+        input: Input,
+        checksums: Option<Vec<u32>>,
+    ) -> Result<FileRows, DataError> {
+        let decode = match input {
+            Input::Pixels { .. } => None,
+            Input::Features { .. } | Input::Grid { .. } => Some(self.float_decoder(key)?),
+        };
+        let About { dtype, shape, .. } = self.about(key)?;
+        let (start, end) = self.bounds(key)?;
+        let rows = shape.first().copied().unwrap_or(0);
+        Ok(FileRows::new(Rows {
+            place: self.error(key, "").place,
+            file: self.file.clone(),
+            start,
+            rows,
+            // Within the file, as was checked when it was opened.
+            row_bytes: (end - start) as usize / rows.max(1),
+            dtype: dtype.clone(),
+            decode,
+            checksums,
+        }))
+    }
+
+    /// How the numbers of an array of floats are had of its bytes.
+    fn float_decoder(&self, key: &str) -> Result<Decode, DataError> {
         match self.about(key)?.dtype.as_str() {
-            "F32" => self.decode(key, f32::from_le_bytes),
-            "F64" => self.decode(key, |bytes| f64::from_le_bytes(bytes) as f32),
-            "F16" => self.decode(key, |bytes| half(u16::from_le_bytes(bytes))),
+            "F32" => Ok(|bytes, to| each(bytes, to, f32::from_le_bytes)),
+            "F64" => Ok(|bytes, to| each(bytes, to, |bytes| f64::from_le_bytes(bytes) as f32)),
+            "F16" => Ok(|bytes, to| each(bytes, to, |bytes| half(u16::from_le_bytes(bytes)))),
             // The upper half of a float of 32 bits.
-            "BF16" => self.decode(key, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+            "BF16" => Ok(|bytes, to| {
+                each(bytes, to, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16))
+            }),
             dtype => Err(self.error(key, format!("holds {dtype}; expected floats: F16, BF16, F32 or F64"))),
         }
     }
@@ -185,33 +232,32 @@ impl ArrayFile {
         if found == dtype { Ok(()) } else { Err(self.error(key, format!("holds {found}; expected {dtype}"))) }
     }
 
-    /// Goes to the beginning of an array, and returns how many bytes it has.
-    fn seek(&mut self, key: &str) -> Result<u64, DataError> {
+    /// Where an array begins and ends in the file.
+    fn bounds(&self, key: &str) -> Result<(u64, u64), DataError> {
         let (from, to) = self.about(key)?.data_offsets;
-        let sought = self.file.seek(SeekFrom::Start(self.start + from));
-        sought.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
-        Ok(to - from)
+        Ok((self.start + from, self.start + to))
     }
 
-    /// All numbers of `SIZE` bytes of an array, decoded window by window, so that the bytes are never there together.
-    fn decode<const SIZE: usize, T>(
-        &mut self,
-        key: &str,
-        decode: fn([u8; SIZE]) -> T,
-    ) -> Result<Vec<T>, DataError> {
+    /// All numbers of an array, decoded window by window, so that the bytes are never there together.
+    fn decode<T>(&self, key: &str, decode: fn(&[u8], &mut Vec<T>)) -> Result<Vec<T>, DataError> {
+        let (mut at, end) = self.bounds(key)?;
         // Within the file, as was checked when it was opened; so no more is reserved than there is.
-        let mut left = self.seek(key)? as usize / SIZE;
-        let mut numbers = Vec::with_capacity(left);
-        let mut window = vec![0; left.min(WINDOW) * SIZE];
-        while left > 0 {
-            let some = &mut window[..left.min(WINDOW) * SIZE];
-            let read = self.file.read_exact(some);
-            read.map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
-            numbers.extend(some.as_chunks().0.iter().map(|bytes| decode(*bytes)));
-            left -= some.len() / SIZE;
+        let mut numbers = Vec::with_capacity(self.about(key)?.shape.iter().product());
+        let mut window = vec![0; (end - at).min(WINDOW) as usize];
+        while at < end {
+            let some = &mut window[..(end - at).min(WINDOW) as usize];
+            read_at(&self.file, some, at)
+                .map_err(|why| self.error(key, format!("cannot be read ({why})")))?;
+            decode(some, &mut numbers);
+            at += some.len() as u64;
         }
         Ok(numbers)
     }
+}
+
+/// Decodes numbers of `SIZE` bytes.
+fn each<const SIZE: usize, T>(bytes: &[u8], to: &mut Vec<T>, decode: fn([u8; SIZE]) -> T) {
+    to.extend(bytes.as_chunks().0.iter().map(|bytes| decode(*bytes)));
 }
 
 /// A float of 16 bits, IEEE 754 binary16, as one of 32; exact.
@@ -252,12 +298,15 @@ pub(super) fn write_with_origin(
     }
     header.insert("__metadata__".into(), about);
     for (name, shape, numbers) in arrays {
-        let (dtype, size, count) = match numbers {
-            Numbers::U8(numbers) => ("U8", 1, numbers.len()),
-            Numbers::I32(numbers) => ("I32", 4, numbers.len()),
-            Numbers::F32(numbers) => ("F32", 4, numbers.len()),
+        let dtype = match numbers {
+            Numbers::U8(_) => "U8",
+            Numbers::I32(_) => "I32",
+            Numbers::U32(_) => "U32",
+            Numbers::F32(_) => "F32",
+            Numbers::InFile(rows) => rows.dtype(),
         };
-        debug_assert_eq!(shape.iter().product::<usize>(), count, "{name}");
+        let size = size_of(dtype).unwrap_or(0);
+        let count = shape.iter().product::<usize>();
         let end = at + (size * count) as u64;
         let about = serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": [at, end] });
         header.insert(name.clone(), about);
@@ -276,8 +325,18 @@ pub(super) fn write_with_origin(
                 Numbers::I32(numbers) => {
                     numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
                 }
+                Numbers::U32(numbers) => {
+                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
+                }
                 Numbers::F32(numbers) => {
                     numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
+                }
+                Numbers::InFile(rows) => {
+                    let mut bytes = Vec::new();
+                    for row in 0..rows.len() {
+                        rows.read(row, &mut bytes).map_err(Error::other)?;
+                        out.write_all(&bytes)?;
+                    }
                 }
             }
         }
@@ -307,7 +366,7 @@ mod tests {
         assert_eq!(first, std::fs::read(&path).unwrap());
         assert!(is_one(&first));
 
-        let mut file = ArrayFile::open(&path).unwrap();
+        let file = ArrayFile::open(&path).unwrap();
         assert_eq!(file.format.as_deref(), Some("test 1"));
         assert_eq!(file.floats("b").unwrap(), [1.0, -2.5, 0.0, f32::MIN_POSITIVE]);
         assert_eq!(file.integers("a").unwrap(), [1, -2, i32::MAX]);

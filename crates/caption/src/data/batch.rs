@@ -5,7 +5,7 @@
 
 use nn::Layout;
 
-use super::{NULL, Split};
+use super::{DataError, NULL, Split};
 
 /// Captions and pictures of one step of training, N captions of T steps.
 ///
@@ -22,10 +22,11 @@ use super::{NULL, Split};
 ///     references: vec![],
 /// };
 /// let mut batch = Batch::default();
-/// batch.fill(&split, &[0]);
+/// batch.fill(&split, &[0])?;
 /// assert_eq!(batch.captions_in, [1, 4, 5]);
 /// assert_eq!(batch.captions_out, [4, 5, 2]);
 /// assert_eq!(batch.pictures, [0.5, -0.5]);
+/// # Ok::<(), caption::data::DataError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
@@ -64,22 +65,38 @@ impl Batch {
 
     /// Takes the captions at `indices`, in this order; one may occur twice.
     ///
+    /// # Errors
+    /// If a picture is in a file and cannot be read, as [`Pictures::see`](super::Pictures::see) says.
+    ///
     /// # Panics
     ///
     /// Where the split has no such caption.
     #[track_caller]
-    pub fn fill(&mut self, split: &Split, indices: &[usize]) {
+    pub fn fill(&mut self, split: &Split, indices: &[usize]) -> Result<(), DataError> {
+        self.fill_captions(split, indices);
+        self.fill_pictures(split, |picture| picture)
+    }
+
+    /// The same with pictures of zeros, for programs that are not run: no picture is looked at.
+    ///
+    /// # Panics
+    ///
+    /// Where the split has no such caption.
+    #[track_caller]
+    pub fn fill_without_pictures(&mut self, split: &Split, indices: &[usize]) {
+        self.fill_captions(split, indices);
+        self.pictures.clear();
+        self.pictures.resize(indices.len() * split.pictures.size(), 0.0);
+    }
+
+    #[track_caller]
+    pub(crate) fn fill_captions(&mut self, split: &Split, indices: &[usize]) {
         let captions = split.captions.len();
         if let Some(index) = indices.iter().find(|index| **index >= captions) {
             panic!("batch of caption {index}, but the split has {captions} captions");
         }
         self.indices.clear();
         self.indices.extend_from_slice(indices);
-        self.fill_captions(split);
-        self.fill_pictures(split);
-    }
-
-    fn fill_captions(&mut self, split: &Split) {
         let rows = || self.indices.iter().map(|index| split.captions.row(*index));
         // The last target's place in the row is the number of targets before it and itself, since targets start at 1.
         let lengths = rows().map(|row| row.iter().rposition(|id| *id != NULL).unwrap_or(0));
@@ -96,9 +113,15 @@ impl Batch {
         self.mask.extend(self.captions_out.iter().map(|id| *id != NULL));
     }
 
-    fn fill_pictures(&mut self, split: &Split) {
+    /// Looks at what `shown` makes of the picture of each caption.
+    pub(crate) fn fill_pictures(
+        &mut self,
+        split: &Split,
+        shown: impl Fn(usize) -> usize,
+    ) -> Result<(), DataError> {
         self.pictures.clear();
-        split.pictures.see(self.indices.iter().map(|index| split.picture_of[*index]), &mut self.pictures);
+        let pictures = self.indices.iter().map(|caption| shown(split.picture_of[*caption]));
+        split.pictures.see(pictures, &mut self.pictures)
     }
 }
 
@@ -125,7 +148,7 @@ mod tests {
     #[test]
     fn a_batch_is_cut_to_its_longest_caption() {
         let mut batch = Batch::default();
-        batch.fill(&features(), &[1, 0]);
+        batch.fill(&features(), &[1, 0]).unwrap();
         assert_eq!((batch.len(), batch.steps), (2, 3));
         assert_eq!(batch.layout.lengths(), [1, 3]);
         assert_eq!(batch.captions_in, [1, 2, 0, 1, 4, 5]);
@@ -138,7 +161,7 @@ mod tests {
     #[test]
     fn a_caption_of_full_width_keeps_all_its_steps() {
         let mut batch = Batch::default();
-        batch.fill(&features(), &[2, 2]);
+        batch.fill(&features(), &[2, 2]).unwrap();
         assert_eq!(batch.captions_in, [1, 6, 6, 6, 4, 1, 6, 6, 6, 4]);
         assert_eq!(batch.captions_out, [6, 6, 6, 4, 2, 6, 6, 6, 4, 2]);
         assert_eq!(batch.layout.lengths(), [5, 5]);
@@ -148,7 +171,7 @@ mod tests {
     fn pixels_run_from_minus_one_to_one() {
         let data = [[0; 6], [255; 6]].concat();
         let mut batch = Batch::default();
-        batch.fill(&split(Pictures::Pixels { height: 1, width: 2, data }), &[0, 1]);
+        batch.fill(&split(Pictures::Pixels { height: 1, width: 2, data }), &[0, 1]).unwrap();
         assert_eq!(batch.pictures, [[1.0; 6], [-1.0; 6]].concat());
     }
 
@@ -156,19 +179,19 @@ mod tests {
     fn a_batch_filled_again_is_as_a_new_one_and_keeps_its_buffers() {
         let split = features();
         let mut batch = Batch::default();
-        batch.fill(&split, &[2, 0, 1]);
+        batch.fill(&split, &[2, 0, 1]).unwrap();
         let buffers = (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.mask.as_ptr());
-        batch.fill(&split, &[1]);
+        batch.fill(&split, &[1]).unwrap();
         assert_eq!(buffers, (batch.captions_in.as_ptr(), batch.pictures.as_ptr(), batch.mask.as_ptr()));
         let mut new = Batch::default();
-        new.fill(&split, &[1]);
+        new.fill(&split, &[1]).unwrap();
         assert_eq!(batch, new);
     }
 
     #[test]
     fn no_captions_make_an_empty_batch() {
         let mut batch = Batch::default();
-        batch.fill(&features(), &[]);
+        batch.fill(&features(), &[]).unwrap();
         assert_eq!(batch, Batch::default());
         assert!(batch.is_empty());
     }
@@ -176,6 +199,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "batch of caption 3, but the split has 3 captions")]
     fn a_caption_that_is_not_there_is_named() {
-        Batch::default().fill(&features(), &[0, 3]);
+        let _ = Batch::default().fill(&features(), &[0, 3]);
     }
 }

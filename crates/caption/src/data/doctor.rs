@@ -137,12 +137,13 @@ fn usable(dataset: &Dataset, side: Option<usize>) -> Usable {
     }
 }
 
-/// The memory of a split: its pictures, indices, and words with 24 bytes beside the text of each.
+/// The memory of a split: its pictures where they do not stay in their file, indices, and words with 24 bytes beside the text of each.
 fn split_bytes(split: &Split, side: Option<usize>) -> u64 {
     let pictures = match (&split.pictures, side) {
         (Pictures::Pixels { .. }, Some(side)) => split.pictures.len() * side * side * 3,
         (Pictures::Pixels { data, .. }, None) => data.len(),
         (Pictures::Features { data, .. } | Pictures::Grid { data, .. }, _) => 4 * data.len(),
+        (Pictures::InFile { .. }, _) => 0,
     };
     let words = split.references.iter().flatten().flatten().map(|word| 24 + word.len()).sum::<usize>();
     (pictures + 4 * split.captions.ids.len() + 8 * split.picture_of.len() + words) as u64

@@ -12,10 +12,12 @@ pub mod encoder;
 mod encoding;
 pub mod fault;
 pub mod features;
+mod file_rows;
 pub mod formats;
 pub mod listing;
 mod parts;
 pub mod picture;
+mod pictures;
 pub mod recognise;
 pub mod sampler;
 pub mod scenes;
@@ -25,6 +27,8 @@ mod tables;
 pub mod tokens;
 mod vocabulary;
 
+pub use file_rows::FileRows;
+pub use pictures::{Input, Pictures};
 pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
 
 use std::fmt;
@@ -68,81 +72,6 @@ pub struct Split {
     pub picture_of: Vec<usize>,
     /// For each picture all its reference captions, each split into words.
     pub references: Vec<Vec<Vec<String>>>,
-}
-
-/// What the network sees of each picture.
-#[derive(Debug, Clone)]
-pub enum Pictures {
-    /// A feature vector for each picture: (pictures, width), row-major.
-    Features {
-        /// Entries of one vector.
-        width: usize,
-        /// All vectors, one after another.
-        data: Vec<f32>,
-    },
-    /// A vector of features for each place of a picture: (pictures, rows, columns, width), row-major.
-    Grid {
-        /// Rows of places; one where the places are a list.
-        rows: usize,
-        /// Places in a row.
-        columns: usize,
-        /// Entries of one vector.
-        width: usize,
-        /// All vectors, one after another.
-        data: Vec<f32>,
-    },
-    /// RGB pixels, (pictures, height, width, 3), row-major, 0 to 255.
-    Pixels {
-        /// Rows of one picture.
-        height: usize,
-        /// Columns of one picture.
-        width: usize,
-        /// All pictures, one after another.
-        data: Vec<u8>,
-    },
-}
-
-impl Pictures {
-    /// How many pictures there are.
-    pub fn len(&self) -> usize {
-        let numbers = match self {
-            Pictures::Features { data, .. } | Pictures::Grid { data, .. } => data.len(),
-            Pictures::Pixels { data, .. } => data.len(),
-        };
-        numbers / self.size().max(1)
-    }
-
-    /// How many numbers a picture has.
-    pub fn size(&self) -> usize {
-        match self {
-            Pictures::Features { width, .. } => *width,
-            Pictures::Grid { rows, columns, width, .. } => rows * columns * width,
-            Pictures::Pixels { height, width, .. } => height * width * 3,
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Appends some pictures as the network sees them: features, or pixels from -1 to 1.
-    ///
-    /// # Panics
-    /// If there is no such picture.
-    pub fn see(&self, pictures: impl Iterator<Item = usize>, to: &mut Vec<f32>) {
-        let size = self.size();
-        match self {
-            Pictures::Features { data, .. } | Pictures::Grid { data, .. } => {
-                to.extend(pictures.flat_map(|picture| &data[picture * size..][..size]));
-            }
-            Pictures::Pixels { data, .. } => {
-                let pixels = pictures.flat_map(|picture| &data[picture * size..][..size]);
-                // Roughly zero mean and unit range, which is what convolutions with usual initial values expect.
-                to.extend(pixels.map(|value| f32::from(*value) / 127.5 - 1.0));
-            }
-        }
-    }
 }
 
 /// Captions as vocabulary indices, (captions, width), each `<START> words <END>` padded with `<NULL>`.

@@ -5,13 +5,14 @@
 //! | key | what it is |
 //! |---|---|
 //! | `PART/pictures` | pixels (pictures, side, side, 3) as bytes, or features (pictures, width) or (pictures, rows, columns, width) |
+//! | `PART/checksums` | for each picture the CRC-32 of its bytes, as `zlib.crc32` has it; files from before it was written have none |
 //! | `PART/captions` | indices of the vocabulary (captions, width): `<START>`, tokens, `<END>`, padded with `<NULL>` |
 //! | `PART/picture_of` | for each caption the row of its picture |
 //! | `about` | JSON in bytes: what was prepared, the vocabulary, and names and reference captions of each part |
 //!
-//! PART is `train`, `val` or `test`; the last need not be there. Equal datasets give equal bytes. Loading takes the memory that the
-//! file is long, and no more: each array is read straight into the dataset (`docs/notes/prepared-data.md` says why it is not
-//! mapped). Every index is checked on the way in.
+//! PART is `train`, `val` or `test`; the last need not be there. Equal datasets give equal bytes. Names, captions and checksums are
+//! loaded, and every index is checked on the way in. Pictures stay in the file, each read when it is looked at and held against
+//! its checksum (`docs/notes/prepared-data.md` says why it is not mapped).
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use super::arrays::{ArrayFile, Numbers, write};
 use super::encoder::Origin;
 use super::fault::{Fault, FaultKind};
 use super::listing::Part;
-use super::{Captions, DataError, Dataset, Pictures, START, Source, Split, Vocabulary};
+use super::{Captions, DataError, Dataset, Input, Pictures, START, Source, Split, Vocabulary};
 
 /// What such a file says it is.
 const FORMAT: &str = "unspool captions 1";
@@ -56,10 +57,31 @@ fn parts(dataset: &Dataset) -> impl Iterator<Item = (Part, &Split)> {
     Part::ALL.into_iter().zip(splits).filter_map(|(part, split)| Some((part, split?)))
 }
 
+/// The CRC-32 of each picture's bytes as they are written.
+fn checksums(pictures: &Pictures) -> Result<Vec<u32>, DataError> {
+    let size = pictures.size().max(1);
+    Ok(match pictures {
+        Pictures::Features { data, .. } | Pictures::Grid { data, .. } => {
+            let sum = |row: &[f32]| {
+                let mut sum = crc32fast::Hasher::new();
+                row.iter().for_each(|number| sum.update(&number.to_le_bytes()));
+                sum.finalize()
+            };
+            data.chunks_exact(size).map(sum).collect()
+        }
+        Pictures::Pixels { data, .. } => data.chunks_exact(size).map(crc32fast::hash).collect(),
+        Pictures::InFile { rows, .. } => {
+            let mut bytes = Vec::new();
+            let mut sum = |row| rows.read(row, &mut bytes).map(|()| crc32fast::hash(&bytes));
+            (0..rows.len()).map(&mut sum).collect::<Result<_, _>>()?
+        }
+    })
+}
+
 /// Writes a dataset; the file is there whole or not at all.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written, or pictures that are in another one cannot be read.
 pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), DataError> {
     let join = |captions: &Vec<Vec<String>>| captions.iter().map(|words| words.join(" ")).collect();
     let about = |(part, split): (Part, &Split)| PartAbout {
@@ -80,24 +102,28 @@ pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), Da
     let picture_of: Result<Vec<Vec<i32>>, _> = parts(dataset).map(|(_, split)| rows(split)).collect();
     let picture_of = picture_of
         .map_err(|_| DataError::new(path.display().to_string(), "more than 2147483647 pictures"))?;
+    let sums: Result<Vec<Vec<u32>>, _> =
+        parts(dataset).map(|(_, split)| checksums(&split.pictures)).collect();
+    let sums = sums?;
     let (mut wide, mut bytes) = (Vec::new(), Vec::new());
-    for ((part, split), picture_of) in parts(dataset).zip(&picture_of) {
+    for (((part, split), picture_of), sums) in parts(dataset).zip(&picture_of).zip(&sums) {
         let key = |what: &str| format!("{}/{what}", part.name());
         let Split { captions, pictures, .. } = split;
         wide.push((key("captions"), vec![captions.len(), captions.width], Numbers::I32(&captions.ids)));
         wide.push((key("picture_of"), vec![picture_of.len()], Numbers::I32(picture_of)));
-        match pictures {
-            Pictures::Features { width, data } => {
-                wide.push((key("pictures"), vec![pictures.len(), *width], Numbers::F32(data)));
-            }
-            Pictures::Grid { rows, columns, width, data } => {
-                let shape = vec![pictures.len(), *rows, *columns, *width];
-                wide.push((key("pictures"), shape, Numbers::F32(data)));
-            }
-            Pictures::Pixels { height, width, data } => {
-                bytes.push((key("pictures"), vec![pictures.len(), *height, *width, 3], Numbers::U8(data)));
-            }
-        }
+        wide.push((key("checksums"), vec![sums.len()], Numbers::U32(sums)));
+        let numbers = match pictures {
+            Pictures::Features { data, .. } | Pictures::Grid { data, .. } => Numbers::F32(data),
+            Pictures::Pixels { data, .. } => Numbers::U8(data),
+            Pictures::InFile { rows, .. } => Numbers::InFile(rows),
+        };
+        let (to, mut shape) = match pictures.input() {
+            Input::Features { width } => (&mut wide, vec![width]),
+            Input::Grid { rows, columns, width } => (&mut wide, vec![rows, columns, width]),
+            Input::Pixels { height, width } => (&mut bytes, vec![height, width, 3]),
+        };
+        shape.insert(0, pictures.len());
+        to.push((key("pictures"), shape, numbers));
     }
     // Bytes come last, so that the wider numbers before them lie aligned.
     wide.append(&mut bytes);
@@ -113,7 +139,7 @@ impl Stored {
 
     /// Loads the dataset; what does not fit is noted where faults are asked for, and ends the loading where not.
     fn read(&self, mut faults: Option<&mut Vec<Fault>>) -> Result<Dataset, DataError> {
-        let mut file = ArrayFile::open(&self.file)?;
+        let file = ArrayFile::open(&self.file)?;
         if file.format.as_deref() != Some(FORMAT) {
             let problem =
                 format!("is no prepared data, which would say `{FORMAT}`. Make it by `caption prepare`");
@@ -132,7 +158,7 @@ impl Stored {
         let mut splits = Vec::new();
         for part in about.parts {
             let name = part.part.clone();
-            splits.push((name, read_part(&mut file, part, vocabulary.len(), faults.as_deref_mut())?));
+            splits.push((name, read_part(&file, part, vocabulary.len(), faults.as_deref_mut())?));
         }
         let mut take = |part: Part| {
             let at = splits.iter().position(|(name, _)| name == part.name())?;
@@ -157,24 +183,20 @@ impl Stored {
 }
 
 fn read_part(
-    file: &mut ArrayFile,
+    file: &ArrayFile,
     about: PartAbout,
     words: usize,
     faults: Option<&mut Vec<Fault>>,
 ) -> Result<Split, DataError> {
     let key = |what: &str| format!("{}/{what}", about.part);
     let again = "The file is damaged: prepare the data again";
-    let array = file.about(&key("pictures"))?.clone();
-    let (shape, are_bytes) = (array.shape, array.dtype == "U8");
-    let pictures = match shape[..] {
-        [_, width] if !shape.contains(&0) => {
-            Pictures::Features { width, data: file.floats(&key("pictures"))? }
-        }
-        [_, height, width, 3] if !shape.contains(&0) && are_bytes => {
-            Pictures::Pixels { height, width, data: file.bytes(&key("pictures"))? }
-        }
+    let array = file.about(&key("pictures"))?;
+    let (shape, are_bytes) = (&array.shape, array.dtype == "U8");
+    let input = match shape[..] {
+        [_, width] if !shape.contains(&0) => Input::Features { width },
+        [_, height, width, 3] if !shape.contains(&0) && are_bytes => Input::Pixels { height, width },
         [_, rows, columns, width] if !shape.contains(&0) && !are_bytes => {
-            Pictures::Grid { rows, columns, width, data: file.floats(&key("pictures"))? }
+            Input::Grid { rows, columns, width }
         }
         _ => {
             return Err(file.error(
@@ -183,6 +205,10 @@ fn read_part(
             ));
         }
     };
+    let sums = file.arrays().contains_key(&key("checksums")).then(|| file.checksums(&key("checksums")));
+    let sums = sums.transpose()?;
+    let count = sums.as_ref().map(Vec::len);
+    let pictures = Pictures::InFile { input, rows: file.rows(&key("pictures"), input, sums)? };
     let shape = file.about(&key("captions"))?.shape.clone();
     let (rows, width) = match shape[..] {
         [rows, width] if rows > 0 && width > 1 => (rows, width),
@@ -198,17 +224,18 @@ fn read_part(
         ("picture_of", picture_of.len(), rows),
         ("names", about.names.len(), pictures.len()),
         ("references", about.references.len(), pictures.len()),
+        ("checksums", count.unwrap_or(pictures.len()), pictures.len()),
     ];
     for (what, found, expected) in counts {
         if found != expected {
             return Err(file.error(&key(what), format!("has {found} entries; expected {expected}. {again}")));
         }
     }
-    let found = check(file, &about.part, &captions, &picture_of, &pictures, words);
+    let found = check(file, &about.part, &captions, &picture_of, pictures.len(), words);
     if let Some(faults) = faults {
         faults.extend(found);
-    } else if let Some(first) = found.iter().find(|fault| fault.kind != FaultKind::ZeroFeatures) {
-        // Features of zero are worth a word, but they can be trained on.
+        faults.extend(check_pictures(&pictures));
+    } else if let Some(first) = found.first() {
         return Err(DataError::new(&first.place, format!("{}. {again}", first.problem)));
     }
     // Each lies among the pictures, or the split is not used.
@@ -218,13 +245,13 @@ fn read_part(
     Ok(Split { pictures, names: about.names, captions, picture_of, references })
 }
 
-/// Captions and features that do not fit.
+/// Captions that do not fit.
 fn check(
     file: &ArrayFile,
     part: &str,
     captions: &Captions,
     picture_of: &[i32],
-    pictures: &Pictures,
+    pictures: usize,
     words: usize,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -245,24 +272,36 @@ fn check(
         }
     }
     for (row, picture) in picture_of.iter().enumerate() {
-        if usize::try_from(*picture).map_or(true, |picture| picture >= pictures.len()) {
-            let problem = format!("is of picture {picture}, but there are {}", pictures.len());
+        if usize::try_from(*picture).map_or(true, |picture| picture >= pictures) {
+            let problem = format!("is of picture {picture}, but there are {pictures}");
             faults.push(Fault::new(FaultKind::PictureOutside, place("picture_of", row), problem));
         }
     }
-    if let Pictures::Features { data, .. } | Pictures::Grid { data, .. } = pictures {
-        let rows = data.chunks_exact(pictures.size()).enumerate();
-        faults.extend(
-            rows.filter_map(|(row, numbers)| super::features::fault_of(numbers, || place("pictures", row))),
-        );
-    }
     faults
+}
+
+/// Pictures that cannot be read as they were written, and features without anything in them; one picture is in memory at a time.
+fn check_pictures(pictures: &Pictures) -> Vec<Fault> {
+    let Pictures::InFile { input, rows } = pictures else { return Vec::new() };
+    let mut seen = Vec::new();
+    let check = |picture: usize| {
+        seen.clear();
+        let place = || rows.place(picture);
+        match pictures.see(std::iter::once(picture), &mut seen) {
+            Err(error) if seen.iter().all(|number| number.is_finite()) => {
+                Some(Fault::new(FaultKind::Unreadable, error.place, error.problem))
+            }
+            _ if matches!(input, Input::Pixels { .. }) => None,
+            _ => super::features::fault_of(&seen, place),
+        }
+    };
+    (0..pictures.len()).filter_map(check).collect()
 }
 
 impl Source for Stored {
     fn describe(&self) -> String {
         let about = || {
-            let mut file = ArrayFile::open(&self.file).ok()?;
+            let file = ArrayFile::open(&self.file).ok()?;
             serde_json::from_slice::<About>(&file.bytes("about").ok()?).ok()
         };
         let from = about().map_or(String::new(), |about| format!(", made of {}", about.description));

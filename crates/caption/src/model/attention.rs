@@ -75,6 +75,6 @@ pub(crate) fn batch_of(captions: &[Vec<i32>]) -> Batch {
         references: Vec::new(),
     };
     let mut batch = Batch::default();
-    batch.fill(&split, &(0..captions.len()).collect::<Vec<_>>());
+    batch.fill_captions(&split, &(0..captions.len()).collect::<Vec<_>>());
     batch
 }

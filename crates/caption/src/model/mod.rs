@@ -30,13 +30,14 @@ mod scores;
 mod settings;
 mod vision;
 
+pub use crate::data::Input;
 pub use attention::Looks;
 pub(crate) use attention::batch_of;
 pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
 pub use decoder::Decoder;
 pub use scores::WordScores;
 pub(crate) use settings::is_default;
-pub use settings::{Architecture, Dropouts, Input, ModelSettings, longest};
+pub use settings::{Architecture, Dropouts, ModelSettings, longest};
 pub use vision::{Seen, Vision};
 
 use nn::{

@@ -1,7 +1,5 @@
 //! What decides the shape of a captioner, and which shapes there are.
 
-use std::fmt;
-
 use nn::{NamedCell, Params, cells, output_width};
 use serde::{Deserialize, Serialize};
 use tape::DType;
@@ -9,7 +7,7 @@ use tape::DType;
 use super::Vision;
 use crate::data::collection::LARGEST_SIDE;
 use crate::data::encoder::Origin;
-use crate::data::{Captions, NULL, Pictures, Split};
+use crate::data::{Captions, Input, NULL};
 use crate::error::Error;
 
 /// What decides the shape of a captioner; saved beside its weights.
@@ -82,33 +80,6 @@ pub struct Dropouts {
     pub state: f64,
     /// Of what the scores of words are made of.
     pub scores: f64,
-}
-
-/// What the network sees of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// A vector of features.
-    Features {
-        /// Its length.
-        width: usize,
-    },
-    /// A grid of places with a vector of features each.
-    Grid {
-        /// Rows of places.
-        rows: usize,
-        /// Places in a row.
-        columns: usize,
-        /// The length of a vector.
-        width: usize,
-    },
-    /// RGB pixels.
-    Pixels {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
 }
 
 /// Cells that hand their hidden state on by a gate, past all products: what is dropped of it there is lost for good.
@@ -295,29 +266,6 @@ fn least_weights(cell: &NamedCell, inputs: u128, hidden: u128) -> u128 {
 pub fn longest(captions: &Captions) -> usize {
     let rows = captions.ids.chunks_exact(captions.width.max(1));
     rows.filter_map(|row| row.iter().rposition(|word| *word != NULL)).max().unwrap_or(0)
-}
-
-impl Input {
-    /// What the pictures of a split are.
-    pub fn of(split: &Split) -> Input {
-        match split.pictures {
-            Pictures::Features { width, .. } => Input::Features { width },
-            Pictures::Grid { rows, columns, width, .. } => Input::Grid { rows, columns, width },
-            Pictures::Pixels { height, width, .. } => Input::Pixels { height, width },
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Features { width } => write!(f, "features of length {width}"),
-            Input::Grid { rows, columns, width } => {
-                write!(f, "grids of {rows} by {columns} places with features of length {width}")
-            }
-            Input::Pixels { height, width } => write!(f, "pictures of {height} by {width} pixels"),
-        }
-    }
 }
 
 /// Whether a setting is as it was before it could be set.

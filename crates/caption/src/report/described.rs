@@ -149,7 +149,7 @@ impl Described {
         let (pictures, before): (Vec<usize>, Vec<Vec<i32>>) =
             pictures.iter().filter_map(|picture| Some((*picture, before(*picture)?))).unzip();
         let mut seen = Vec::new();
-        split.pictures.see(pictures.iter().copied(), &mut seen);
+        split.pictures.see(pictures.iter().copied(), &mut seen)?;
         let captions: Vec<&[i32]> = before.iter().map(Vec::as_slice).collect();
         let looks = model.looks(engine, params, &seen, &captions)?;
         for (picture, looks) in pictures.into_iter().zip(looks.into_iter().flatten()) {

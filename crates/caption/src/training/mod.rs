@@ -213,7 +213,7 @@ impl Training {
         longest.sort_by_key(|caption| std::cmp::Reverse(lengths[*caption]));
         longest.truncate(self.recipe.batch);
         let mut batch = Batch::default();
-        batch.fill(split, &longest);
+        batch.fill_without_pictures(split, &longest);
         let (model, smoothing) = (&self.model, self.recipe.label_smoothing);
         self.trainer.bytes(&self.params, |tape| model.smoothed_loss(tape, &batch, smoothing).per_sequence())
     }
@@ -233,7 +233,7 @@ impl Training {
             }
         }
         self.begin_step();
-        self.batch.fill(split, &self.indices);
+        self.batch.fill(split, &self.indices)?;
         self.mix_in_own_words()?;
         let (model, batch, smoothing) = (&self.model, &self.batch, self.recipe.label_smoothing);
         let report = self
@@ -319,7 +319,7 @@ impl Training {
     /// # Errors
     /// If the split holds what the model cannot take.
     pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
-        Ok(losses(&mut self.trainer.engine, &self.params, &self.model, split, size)?)
+        losses(&mut self.trainer.engine, &self.params, &self.model, split, size)
     }
 }
 

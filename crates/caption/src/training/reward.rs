@@ -58,7 +58,7 @@ impl Training {
         let captions: Vec<usize> = repeated.collect();
         let pictures: Vec<usize> = captions.iter().map(|caption| split.picture_of[*caption]).collect();
         let mut seen = Vec::new();
-        split.pictures.see(pictures.iter().copied(), &mut seen);
+        split.pictures.see(pictures.iter().copied(), &mut seen)?;
         let first = self.step * (self.recipe.batch * samples) as u64;
         let streams: Vec<u64> = (first..).take(pictures.len()).collect();
         let (model, params, engine) = (&self.model, &self.params, &mut self.trainer.engine);

@@ -77,7 +77,7 @@ mod tests {
             references: vec![],
         };
         let mut batch = Batch::default();
-        batch.fill(&split, &[0, 1]);
+        batch.fill(&split, &[0, 1]).unwrap();
         let targets = batch.captions_out.clone();
         let words = batch.layout.pack(&batch.captions_in);
         let logarithms: Vec<f64> =

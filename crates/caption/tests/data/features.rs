@@ -36,8 +36,8 @@ fn grids_of_features_are_prepared_stored_and_loaded() {
     let folder = tabled();
     let wishes = Wishes { features: Some(grids(folder.path(), |_| ())), ..wishes() };
     let dataset = load(folder.path(), &wishes);
-    let grid = |dataset: &Dataset| match &dataset.train.pictures {
-        Pictures::Grid { rows: 2, columns: 2, width: 3, data } => data.clone(),
+    let grid = |dataset: &Dataset| match dataset.train.pictures.in_memory().unwrap() {
+        Pictures::Grid { rows: 2, columns: 2, width: 3, data } => data,
         other => panic!("{other:?}"),
     };
     for (picture, name) in grid(&dataset).chunks(12).zip(&dataset.train.names) {

@@ -4,6 +4,7 @@
 
 mod faults;
 mod features;
+mod stored;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::process::Command;
 use caption::data::doctor::{Diagnosis, examine};
 use caption::data::fault::FaultKind;
 use caption::data::recognise::{Recognised, Wishes, recognise};
-use caption::data::stored::{Stored, store};
+use caption::data::stored::store;
 use caption::data::tokens::Tokens;
 use caption::data::{Dataset, Pictures, Source};
 use hdf5_pure::FileBuilder;
@@ -235,43 +236,6 @@ fn what_is_unknown_or_cannot_be_wished_is_an_error() {
     let prepared = folder.path().join("prepared");
     store(&prepared, &load(tabled().path(), &wishes()), "x").unwrap();
     check(&prepared, &wishes(), "Leave them out");
-}
-
-#[test]
-fn what_was_prepared_is_loaded_as_it_was() {
-    let folder = tabled();
-    let dataset = load(folder.path(), &wishes());
-    let path = folder.path().join("prepared");
-    store(&path, &dataset, "some data").unwrap();
-    let source = recognise(&path, &Wishes::default()).unwrap();
-    assert!(matches!(source, Recognised::Stored(_)));
-    assert!(source.describe().ends_with("prepared, made of some data"), "{}", source.describe());
-    let loaded = source.load().unwrap();
-    assert_eq!(loaded.vocabulary, dataset.vocabulary);
-    assert_eq!(loaded.train.captions, dataset.train.captions);
-    assert_eq!(loaded.train.references, dataset.train.references);
-    assert_eq!(loaded.test.as_ref().unwrap().names, dataset.test.as_ref().unwrap().names);
-    assert!(bytes(&loaded) == bytes(&dataset));
-}
-
-#[test]
-fn a_damaged_file_of_prepared_data_is_an_error_and_never_a_panic() {
-    let folder = tabled();
-    let file = folder.path().join("prepared");
-    store(&file, &load(folder.path(), &Wishes { side: Some(1), ..wishes() }), "x").unwrap();
-    let whole = fs::read(&file).unwrap();
-    let stored = Stored { file: file.clone() };
-    for length in (0..whole.len()).step_by(97) {
-        fs::write(&file, &whole[..length]).unwrap();
-        assert!(stored.load().is_err(), "a file cut at {length} was loaded");
-    }
-    for at in (0..whole.len()).step_by(7) {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 0x55;
-        fs::write(&file, &damaged).unwrap();
-        let _ = stored.load().map(|dataset| bytes(&dataset));
-        let _ = stored.faults();
-    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub fn saved() -> PathBuf {
 pub fn picture(row: usize) -> (Vec<u8>, Vec<f32>) {
     let pictures = Scenes::small().load().unwrap().val.pictures;
     let mut seen = Vec::new();
-    pictures.see([row].into_iter(), &mut seen);
+    pictures.see([row].into_iter(), &mut seen).unwrap();
     let Pictures::Pixels { height, width, data } = pictures else { panic!("scenes are pixels") };
     let bytes = data[row * height * width * 3..][..height * width * 3].to_vec();
     (png(width as u32, height as u32, bytes), seen)

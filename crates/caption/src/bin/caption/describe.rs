@@ -75,7 +75,7 @@ impl Describe {
                 return Err(DataError::new(format!("--row {row}"), problem).into());
             };
             let mut seen = Vec::new();
-            split.pictures.see(std::iter::once(*row), &mut seen);
+            split.pictures.see(std::iter::once(*row), &mut seen)?;
             self.say(name, model, decoding, &seen, *row as u64)?;
             if let Some(reference) = split.references[*row].first() {
                 println!("    a person said: {}", reference.join(" "));

@@ -31,7 +31,7 @@ impl Prepare {
         store(&self.out, &loaded.data, &description)?;
         list_left_out("items", &faults, &path);
         println!(
-            "wrote {}, {:.1} MB, which training loads whole",
+            "wrote {}, {:.1} MB, of which training reads what a batch needs",
             self.out.display(),
             1e-6 * plain_length(&self.out)? as f64
         );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use caption::data::picture::{load_picture, within};
-use caption::data::{Pictures, Split};
+use caption::data::{Input, Split};
 use caption::error::Error;
 use caption::model::{Beam, Decoding, Method};
 use caption::report::{Described, Picture, Report as Page, Run};
@@ -128,10 +128,10 @@ impl Report {
 
     /// A picture of the data as a file, or the file of its name.
     fn picture(&self, split: &Split, picture: usize) -> Result<Option<Picture>, Error> {
-        if let Pictures::Pixels { height, width, data } = &split.pictures {
-            let size = height * width * 3;
-            let pixels = &data[picture * size..][..size];
-            return Ok(Some(Picture::png(pixels, *height, *width)?));
+        if let Input::Pixels { height, width } = Input::of(split)
+            && let Some(pixels) = split.pictures.pixels(picture)?
+        {
+            return Ok(Some(Picture::png(&pixels, height, width)?));
         }
         let Some(folder) = &self.pictures else { return Ok(None) };
         // The name may have folders of its own, which are others' here.

@@ -40,7 +40,7 @@ impl Sight {
         Sight::new(move |bytes, place| {
             let data = picture_of_bytes(bytes, place, rows, columns, Fit::WHOLE)?;
             let mut seen = Vec::new();
-            Pictures::Pixels { height, width, data }.see(std::iter::once(0), &mut seen);
+            Pictures::Pixels { height, width, data }.see(std::iter::once(0), &mut seen)?;
             Ok(seen)
         })
     }

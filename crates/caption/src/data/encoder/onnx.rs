@@ -28,6 +28,9 @@ const LONGEST: u64 = 1 << 31;
 /// The side of pictures where neither the card nor the network says it.
 const USUAL_SIDE: usize = 224;
 
+/// The most bytes of one value that a network computes, for all pictures of a batch.
+const LARGEST_VALUE: u64 = 1 << 30;
+
 /// Names that a message shows of many.
 const SHOWN: usize = 8;
 
@@ -319,6 +322,8 @@ fn planned(
 ) -> Result<(Arc<TypedRunnableModel>, Form, bool), String> {
     let ready = || {
         network.set_input_fact(0, f32::fact(shape_of(card, batch)).into())?;
+        let network = network.into_typed()?;
+        check_sizes(&network)?;
         network.into_optimized()?.into_runnable()
     };
     let plan = caught(ready).map_err(|why| {
@@ -345,6 +350,25 @@ fn planned(
         Ok(form) => Ok((plan, form, first)),
         Err(_) => refused("expected a vector or a grid for each picture. Name another output in the card"),
     }
+}
+
+/// Whether every value of a network is of a size that a network for pictures may have; nothing is computed.
+fn check_sizes(network: &TypedModel) -> TractResult<()> {
+    for node in network.nodes() {
+        for output in &node.outputs {
+            let fact = &output.fact;
+            let bytes = fact.shape.iter().try_fold(fact.datum_type.size_of() as u64, |bytes, extent| {
+                bytes.checked_mul(number(extent)? as u64)
+            });
+            if bytes.is_none_or(|bytes| bytes > LARGEST_VALUE) {
+                return Err(TractError::msg(format!(
+                    "`{}` is of shape {:?}; expected at most {LARGEST_VALUE} bytes",
+                    node.name, fact.shape
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An extent that is a number.

@@ -7,7 +7,7 @@ use crate::data::DataError;
 use crate::data::arrays::ArrayFile;
 
 pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
-    let mut file = ArrayFile::open(path)?;
+    let file = ArrayFile::open(path)?;
     let keys: Vec<String> = file.arrays().keys().cloned().collect();
     // What an encoder made is by name, even of one picture.
     let alone = file.origin.is_none();
