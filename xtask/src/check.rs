@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::api::api;
+use crate::book::book;
 use crate::tidy::tidy;
 
 /// One thing that is checked.
@@ -19,6 +20,8 @@ enum Step {
     Tidy,
     /// The listings of [`crate::api`].
     Api,
+    /// The pages of [`crate::book`].
+    Book,
 }
 
 /// How a step went.
@@ -87,7 +90,7 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
     steps.push(cargo(&format!(
         "package --workspace {private} --no-verify --allow-dirty --offline --locked --quiet"
     )));
-    steps.extend([Step::Tidy, Step::Api]);
+    steps.extend([Step::Tidy, Step::Api, Step::Book]);
     steps
 }
 
@@ -101,7 +104,7 @@ fn with_variable(name: &'static str, value: &'static str, step: Step) -> Step {
             variables.push((name, value));
             Step::Cargo { variables, arguments }
         }
-        Step::Tidy | Step::Api => step,
+        Step::Tidy | Step::Api | Step::Book => step,
     }
 }
 
@@ -126,6 +129,7 @@ fn run(root: &Path, step: &Step) -> Outcome {
     let (well, tests) = match step {
         Step::Tidy => (tidy(root), Tests::default()),
         Step::Api => (api(root), Tests::default()),
+        Step::Book => (book(root), Tests::default()),
         Step::Cargo { variables, arguments } => {
             run_cargo(root, variables, arguments).unwrap_or_else(|error| {
                 eprintln!("cannot run {step}: {error}");
@@ -195,6 +199,7 @@ impl fmt::Display for Step {
             Step::Cargo { variables, arguments } => (variables, arguments),
             Step::Tidy => return write!(f, "cargo xtask tidy"),
             Step::Api => return write!(f, "cargo xtask api"),
+            Step::Book => return write!(f, "cargo xtask book"),
         };
         for (name, value) in variables {
             write!(f, "{name}={} ", quoted(value))?;
@@ -254,6 +259,7 @@ mod tests {
             "cargo package --workspace --exclude unspool-hostile --exclude xtask --no-verify --allow-dirty --offline --locked --quiet",
             "cargo xtask tidy",
             "cargo xtask api",
+            "cargo xtask book",
         ];
         assert_eq!(lines, expected);
     }

@@ -11,9 +11,11 @@
 //! 8. An example has at most 120 lines.
 //! 9. Neither `tape`, `nn`, the facade nor examples touch files.
 //! 10. Examples, benches and tests at the root reach the crates by the facade `unspool`.
+//! 11. Links in Markdown lead to files and headings that exist, and those between pages of the book stay in it.
 
 mod architecture;
 mod arrows;
+mod links;
 mod manifest;
 mod readme;
 mod source;
@@ -47,10 +49,7 @@ pub fn tidy(root: &Path) -> bool {
                 .map(|text| Text { path: path.clone(), text })
                 .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
         };
-        let wanted = |path: &&String| {
-            let pages = ["ARCHITECTURE.md", readme::PAGE, readme::KOREAN];
-            path.ends_with(".rs") || path.ends_with("Cargo.toml") || pages.contains(&path.as_str())
-        };
+        let wanted = |path: &&String| [".rs", ".md", "Cargo.toml"].iter().any(|end| path.ends_with(end));
         let texts: Vec<Text> = paths.iter().filter(wanted).map(read).collect::<io::Result<_>>()?;
         Ok(findings(&paths, &texts))
     });
@@ -114,6 +113,8 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
         findings.extend(find(readme::PROGRAM).into_iter().flat_map(|text| readme::wrong_program(page, text)));
         findings.extend(find(readme::KOREAN).into_iter().flat_map(|text| readme::out_of_step(page, text)));
     }
+    let pages: Vec<&Text> = texts.iter().filter(|text| text.path.ends_with(".md")).collect();
+    findings.extend(links::dead_links(&pages, paths));
     findings
 }
 
@@ -155,7 +156,7 @@ mod tests {
     fn every_rule_speaks() {
         check(
             &[
-                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs`.\n"),
+                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs` and [more](gone.md).\n"),
                 ("Cargo.toml", "[workspace.dependencies]\nrand = \"0.10\"\nserde = \"1\"\n"),
                 ("crates/nn/Cargo.toml", "[dependencies]\nlab.workspace = true\nrand.workspace = true\n"),
                 ("crates/nn/src/cells.rs", "fn f() { unsafe { g() } }\n"),
@@ -173,6 +174,7 @@ mod tests {
                 "examples/long.rs:1: files are the business of `lab`, `caption` and `xtask`",
                 "examples/long.rs:2: `nn` is reached past the facade: `unspool::nn`",
                 "crates/nn/src/cells.rs:1: `unsafe` outside crates/tape/src/kernels/",
+                "ARCHITECTURE.md:1: the link to `gone.md` leads to nothing",
             ],
         );
         check(&[], &["ARCHITECTURE.md is not there"]);
