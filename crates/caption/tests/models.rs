@@ -111,7 +111,7 @@ fn a_grid_is_looked_at_place_by_place_and_elsewhere_seen_as_its_mean() {
     for architecture in [ATTENTION, TRANSFORMER] {
         let (model, params) = model(&settings(GRID, architecture));
         let looks = |pictures: &[f32]| {
-            model.looks(&mut Engine::new(), &params, pictures, &captions).unwrap().unwrap()
+            model.attention_maps(&mut Engine::new(), &params, pictures, &captions).unwrap().unwrap()
         };
         for (one, other) in looks(&data).iter().zip(looks(&turned)) {
             assert_eq!((one.rows, one.columns), (2, 3));
@@ -251,7 +251,7 @@ fn a_cell_with_attention_computes_its_equations() {
 
     // Where it looked, for the same captions without <START> and <END>.
     let captions: [&[i32]; 3] = [&[4, 5], &[6, 7, 8, 4], &[5]];
-    let looks = model.looks(&mut engine, &params, &batch.pictures, &captions).unwrap().unwrap();
+    let looks = model.attention_maps(&mut engine, &params, &batch.pictures, &captions).unwrap().unwrap();
     assert!(looks.iter().all(|look| (look.rows, look.columns) == (2, 3)));
     let weights: Vec<Vec<f64>> = looks.into_iter().flat_map(|look| look.weights).collect();
     assert_eq!(weights.len(), looked.len());
@@ -266,7 +266,8 @@ fn every_model_says_where_it_looked() {
         let (model, params) = model(&settings);
         let batch = batch(settings.input);
         let captions: [&[i32]; 3] = [&[4, 5], &[], &[5]];
-        let looks = model.looks(&mut Engine::new(), &params, &batch.pictures, &captions).unwrap().unwrap();
+        let looks =
+            model.attention_maps(&mut Engine::new(), &params, &batch.pictures, &captions).unwrap().unwrap();
         for (look, words) in looks.iter().zip(captions) {
             assert_eq!(look.weights.len(), words.len() + 1);
             for weights in &look.weights {
@@ -278,7 +279,7 @@ fn every_model_says_where_it_looked() {
     let plain = settings(PIXELS, Architecture::Recurrent);
     let (model, params) = model(&plain);
     let pictures = batch(PIXELS).pictures;
-    let found = model.looks(&mut Engine::new(), &params, &pictures, &[&[4], &[5], &[6]]).unwrap();
+    let found = model.attention_maps(&mut Engine::new(), &params, &pictures, &[&[4], &[5], &[6]]).unwrap();
     assert_eq!(found, None);
 }
 
@@ -295,19 +296,19 @@ fn words_one_at_a_time_look_where_whole_captions_look() {
             let mut engine = Engine::new();
             let mut shown = 0;
             let watch = |captions: &[caption::model::Caption]| {
-                shown += captions.iter().map(|caption| caption.looked.len()).sum::<usize>();
+                shown += captions.iter().map(|caption| caption.attention.len()).sum::<usize>();
                 std::ops::ControlFlow::Continue(())
             };
             let decoded = model.decode_one(&mut engine, &params, 1, &seen, &decoding, watch).unwrap();
             for caption in decoded {
                 let words = &caption.words[..];
-                let Some(looks) = model.looks(&mut engine, &params, &seen, &[words]).unwrap() else {
-                    assert!(caption.looked.is_empty() && shown == 0, "{settings:?}");
+                let Some(looks) = model.attention_maps(&mut engine, &params, &seen, &[words]).unwrap() else {
+                    assert!(caption.attention.is_empty() && shown == 0, "{settings:?}");
                     continue;
                 };
                 // A caption that was cut off did not look for an end.
-                assert_eq!(caption.looked.len(), caption.probabilities.len());
-                for (found, expected) in caption.looked.iter().zip(&looks[0].weights) {
+                assert_eq!(caption.attention.len(), caption.probabilities.len());
+                for (found, expected) in caption.attention.iter().zip(&looks[0].weights) {
                     assert_eq!(found.len(), expected.len());
                     for (found, expected) in found.iter().zip(expected) {
                         assert!(
@@ -318,7 +319,10 @@ fn words_one_at_a_time_look_where_whole_captions_look() {
                 }
             }
             let whole = model.decode(&mut engine, &params, &[1], &seen, &decoding).unwrap();
-            assert!(whole[0].iter().all(|caption| caption.looked.is_empty()), "nobody asked where it looked");
+            assert!(
+                whole[0].iter().all(|caption| caption.attention.is_empty()),
+                "nobody asked where it looked"
+            );
         }
     }
 }

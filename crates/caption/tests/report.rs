@@ -108,8 +108,11 @@ fn each_word_of_a_model_that_attends_has_a_map() {
     for architecture in [trained::ATTENTION, trained::transformer()] {
         let mut model = trained::model(&trained::trained(architecture, 30));
         let beam = Method::Beam(Beam { width: 2, ..Beam::default() });
-        let described =
-            trained::looked(&mut model, &split, &Decoding { method: beam, ..Decoding::default() });
+        let described = trained::described_with_attention(
+            &mut model,
+            &split,
+            &Decoding { method: beam, ..Decoding::default() },
+        );
         let mut captions = Vec::new();
         for item in &described.items {
             let best = &item.captions[0];
@@ -137,7 +140,7 @@ fn each_word_of_a_model_that_attends_has_a_map() {
 
     // Nothing is drawn of a model that does not attend.
     let mut model = trained::model(&trained::trained(Architecture::Recurrent, 0));
-    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    let page = page_of(trained::described_with_attention(&mut model, &split, &Decoding::default()), &split);
     assert!(lists(&page).is_empty() && !page.contains("largest centred part"));
 }
 
@@ -145,8 +148,8 @@ fn each_word_of_a_model_that_attends_has_a_map() {
 fn a_map_is_bright_where_the_model_is_made_to_look() {
     let places = [[0, 0], [1, 2], [3, 3]];
     let split = trained::of_one_word(&places.map(|place| trained::light(32, place)));
-    let mut model = trained::looking_at_light();
-    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    let mut model = trained::attending_to_light();
+    let page = page_of(trained::described_with_attention(&mut model, &split, &Decoding::default()), &split);
     assert_eq!(lists(&page).len(), page.matches("<article").count());
     for [row, column] in places {
         let place =
@@ -174,7 +177,11 @@ fn captions_that_were_cut_off_have_a_map_for_each_word() {
         let mut model = untrained(architecture);
         // A transformer of two positions has no third for an end, however long captions may be.
         let longest = if architecture == two { 50 } else { 2 };
-        let described = trained::looked(&mut model, &split, &Decoding { longest, ..Decoding::default() });
+        let described = trained::described_with_attention(
+            &mut model,
+            &split,
+            &Decoding { longest, ..Decoding::default() },
+        );
         let best = &described.items[0].captions[0];
         assert_eq!((best.words.len(), best.end), (2, None));
         assert_eq!(best.attention.as_ref().unwrap().weights.len(), 2);

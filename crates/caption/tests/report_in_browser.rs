@@ -55,7 +55,7 @@ fn the_page_of_a_run_stands_in_a_browser() {
     // What a model really looked at: the cells of each map lie on the picture from edge to edge.
     let split = trained::data().val;
     let mut model = trained::model(&trained::trained(trained::ATTENTION, 60));
-    let page = page_of(trained::looked(&mut model, &split, &Decoding::default()), &split);
+    let page = page_of(trained::described_with_attention(&mut model, &split, &Decoding::default()), &split);
     let path = folder.path().join("attention.html");
     std::fs::write(&path, page).unwrap();
     check(&mut browser, &path);
@@ -65,8 +65,10 @@ fn the_page_of_a_run_stands_in_a_browser() {
     let square = trained::light(32, [1, 2]);
     let split = trained::of_one_word(&[square]);
     let path = folder.path().join("light.html");
-    let page =
-        page_of(trained::looked(&mut trained::looking_at_light(), &split, &Decoding::default()), &split);
+    let page = page_of(
+        trained::described_with_attention(&mut trained::attending_to_light(), &split, &Decoding::default()),
+        &split,
+    );
     std::fs::write(&path, page).unwrap();
     browser.open(&format!("file://{}", path.display()), 390, 844, "light");
     browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)");

@@ -127,7 +127,7 @@ fn words_come_with_where_the_model_looked() {
             let words: Vec<String> = serde_json::from_value(caption["words"].clone()).unwrap();
             let ids: Vec<i32> = words.iter().map(|word| model.vocabulary.id(word)).collect();
             let Model { engine, params, captioner, .. } = &mut model;
-            let expected = captioner.looks(engine, params, &seen, &[&ids]).unwrap().unwrap();
+            let expected = captioner.attention_maps(engine, params, &seen, &[&ids]).unwrap().unwrap();
             let found = weights(caption);
             assert_eq!(found.len(), words.len() + usize::from(caption["ended"] == true));
             for (found, expected) in found.concat().iter().zip(expected[0].weights.concat()) {
@@ -156,7 +156,7 @@ fn words_come_with_where_the_model_looked() {
 
 #[test]
 fn a_look_is_at_a_place_of_the_middle_of_the_picture() {
-    let server = Running::with(trained::looking_at_light(), bounds());
+    let server = Running::with(trained::attending_to_light(), bounds());
     for place in [[0, 0], [1, 2], [3, 3]] {
         for columns in [32, 96] {
             let png = png(columns as u32, 32, trained::light(columns, place));

@@ -208,7 +208,7 @@ fn where_the_model_looked_is_shown_in_a_browser() {
     )
     .unwrap();
     // It goes on until it is cut off, after three words.
-    let running = Running::with(trained::never_ending(trained::looking_at_light()), Bounds::default());
+    let running = Running::with(trained::never_ending(trained::attending_to_light()), Bounds::default());
     let server = format!("http://{}", running.address);
     let mut browser = Browser::start(&program, &folder.path().join("browser"));
 

@@ -9,7 +9,7 @@ use crate::data::{Captions, END, NULL, Pictures, START, Split};
 
 /// Where the words of a caption looked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Looks {
+pub struct AttentionMaps {
     /// Rows of the grid of places that a picture was seen in.
     pub rows: usize,
     /// Columns of the grid.
@@ -31,13 +31,13 @@ impl<C: Cell> Captioner<C> {
     /// # Panics
     /// If the array does not hold a picture for each caption, or a transformer has too few positions.
     #[track_caller]
-    pub fn looks(
+    pub fn attention_maps(
         &self,
         engine: &mut Engine,
         params: &Params,
         pictures: &[f32],
         captions: &[&[i32]],
-    ) -> Result<Option<Vec<Looks>>, RunError> {
+    ) -> Result<Option<Vec<AttentionMaps>>, RunError> {
         if matches!(self.decoder, Decoder::Recurrent(_)) {
             return Ok(None);
         }
@@ -53,12 +53,12 @@ impl<C: Cell> Captioner<C> {
         let [rows, columns] = self.vision.grid();
         let weights = run.tensor(0).to_f64();
         let of_words: Vec<&[f64]> = weights.chunks_exact(rows * columns).collect();
-        let looks = of_words.chunks_exact(batch.steps).zip(captions).map(|(all, words)| Looks {
+        let maps = of_words.chunks_exact(batch.steps).zip(captions).map(|(all, words)| AttentionMaps {
             rows,
             columns,
             weights: all[..=words.len()].iter().map(|one| one.to_vec()).collect(),
         });
-        Ok(Some(looks.collect()))
+        Ok(Some(maps.collect()))
     }
 }
 

@@ -121,7 +121,7 @@ impl<C: Cell> Decoder<C> {
                 }
             }
             Decoder::Transformer(decoder) => {
-                let (outputs, weights) = decoder.look(inputs, begun.memory());
+                let (outputs, weights) = decoder.apply_with_weights(inputs, begun.memory());
                 let last = weights.last().filter(|_| with_weights);
                 let mean = |all: &Var<'t>| Sequence::pack(all.mean_along(&[1]), &inputs.layout.tight());
                 (outputs, last.map(mean).map(|mean| Sequence::new(mean.rows, &inputs.layout)))
@@ -153,7 +153,7 @@ impl<C: Cell> Decoder<C> {
                 (flat(&state), output, None)
             }
             Decoder::Attention(cell) => {
-                let (state, output, weights) = cell.look(rebuilt(cell, state, any), x);
+                let (state, output, weights) = cell.step_with_weights(rebuilt(cell, state, any), x);
                 (flat(&state), output, with_weights.then_some(weights))
             }
             Decoder::Transformer(decoder) => {

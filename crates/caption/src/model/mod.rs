@@ -31,7 +31,7 @@ mod settings;
 mod vision;
 
 pub use crate::data::Input;
-pub use attention::Looks;
+pub use attention::AttentionMaps;
 pub(crate) use attention::batch_of;
 pub use decode::{Beam, Caption, Decoding, LONGEST, Method, Sample};
 pub use decoder::Decoder;

@@ -4,7 +4,7 @@ use lab::report::number::{count, fixed};
 use maud::{Markup, html};
 
 use super::Picture;
-use crate::model::Looks;
+use crate::model::AttentionMaps;
 
 /// The width of a map in units of its own.
 const WIDTH: f64 = 84.0;
@@ -20,14 +20,19 @@ struct Maps<'a> {
 }
 
 /// A map for each word, over a picture with its address: all of the picture as the network saw it.
-pub(super) fn maps(looks: &Looks, words: &[&str], picture: Option<(&Picture, &str)>, id: &str) -> Markup {
-    let (rows, columns) = (looks.rows.max(1), looks.columns.max(1));
+pub(super) fn maps(
+    attention: &AttentionMaps,
+    words: &[&str],
+    picture: Option<(&Picture, &str)>,
+    id: &str,
+) -> Markup {
+    let (rows, columns) = (attention.rows.max(1), attention.columns.max(1));
     let [high, wide] = picture.map_or([rows, columns], |(picture, _)| [picture.height, picture.width]);
     let height = WIDTH * high.max(1) as f64 / wide.max(1) as f64;
     let maps = Maps { rows, columns, address: picture.map(|(_, address)| address), id, height };
     html! {
         ol.maps {
-            @for (place, (word, weights)) in words.iter().zip(&looks.weights).enumerate() {
+            @for (place, (word, weights)) in words.iter().zip(&attention.weights).enumerate() {
                 li { (maps.map(word, weights, place == 0)) span aria-hidden="true" { (word) } }
             }
         }

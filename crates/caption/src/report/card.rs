@@ -41,7 +41,7 @@ pub(super) fn card(
                 }
                 @for (run, item) in items { (others(run.as_deref(), item)) }
                 @for (number, (run, item)) in items.iter().enumerate() { @if let Some(best) = item.captions.first() {
-                    (looked(run.as_deref(), best, shown, &format!("{place}-{picture}-{number}")))
+                    (attention(run.as_deref(), best, shown, &format!("{place}-{picture}-{number}")))
                 } }
             }
         }
@@ -67,12 +67,12 @@ fn is_small(picture: &Picture) -> bool {
     picture.kind == "image/png"
 }
 
-fn looked(run: Option<&str>, spoken: &Spoken, picture: Option<(&Picture, &str)>, id: &str) -> Markup {
-    let Some(looks) = &spoken.attention else { return Markup::default() };
+fn attention(run: Option<&str>, spoken: &Spoken, picture: Option<(&Picture, &str)>, id: &str) -> Markup {
+    let Some(attention) = &spoken.attention else { return Markup::default() };
     let words: Vec<&str> =
         spoken.words.iter().map(|(word, _)| word.as_str()).chain(spoken.end.map(|_| "■")).collect();
     html! { details {
         summary { "Where " @if let Some(run) = run { bdi { (run) } } @else { "it" } " looked" }
-        (maps(looks, &words, picture, &format!("seen-{id}")))
+        (maps(attention, &words, picture, &format!("seen-{id}")))
     } }
 }

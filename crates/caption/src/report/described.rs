@@ -8,7 +8,7 @@ use crate::diagnosis::Finding;
 use crate::error::Error;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::metrics::{ItemScores, Scores};
-use crate::model::{Caption, Captioner, Decoding, Looks};
+use crate::model::{AttentionMaps, Caption, Captioner, Decoding};
 
 /// What a model says of a split.
 #[derive(Clone, Debug)]
@@ -59,8 +59,8 @@ pub struct Spoken {
     pub end: Option<f64>,
     /// The logarithm of the probability of all.
     pub log_probability: f64,
-    /// Where the model looked for each word and the end, where that was asked; see [`Described::look`].
-    pub attention: Option<Looks>,
+    /// Where the model looked for each word and the end, where that was asked; see [`Described::add_attention`].
+    pub attention: Option<AttentionMaps>,
 }
 
 impl Spoken {
@@ -127,7 +127,7 @@ impl Described {
     ///
     /// # Panics
     /// If there is no such picture.
-    pub fn look<C: Cell>(
+    pub fn add_attention<C: Cell>(
         &mut self,
         engine: &mut Engine,
         params: &Params,
@@ -151,9 +151,9 @@ impl Described {
         let mut seen = Vec::new();
         split.pictures.see(pictures.iter().copied(), &mut seen)?;
         let captions: Vec<&[i32]> = before.iter().map(Vec::as_slice).collect();
-        let looks = model.looks(engine, params, &seen, &captions)?;
-        for (picture, looks) in pictures.into_iter().zip(looks.into_iter().flatten()) {
-            self.items[picture].captions[0].attention = Some(looks);
+        let maps = model.attention_maps(engine, params, &seen, &captions)?;
+        for (picture, maps) in pictures.into_iter().zip(maps.into_iter().flatten()) {
+            self.items[picture].captions[0].attention = Some(maps);
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ pub(super) fn examples(report: &Report) -> Option<Section> {
     let body = html! {
         p { (about) " Captions are free-running: " (described.decoding) ". The bar and the number below a word say how probable the \
              model held it to be after those before it, in percent; ■ is the end." }
-        @if looks(report) {
+        @if any_attention(report) {
             p { "Where a model attends to places of the picture, there is a map for each word: bright where it looked, dark where it did \
                  not. A map lies over all that the network saw, the largest centred part of a picture that has the shape of its input." }
         }
@@ -100,7 +100,7 @@ pub(super) fn extremes(report: &Report) -> Option<Section> {
 }
 
 /// Whether it is known of any run where it looked.
-fn looks(report: &Report) -> bool {
+fn any_attention(report: &Report) -> bool {
     let items =
         report.runs.iter().filter_map(|run| run.described.as_ref()).flat_map(|described| &described.items);
     items.flat_map(|item| &item.captions).any(|caption| caption.attention.is_some())

@@ -54,10 +54,10 @@ fn lists<S: Serializer>(lists: &[Arc<[f32]>], serializer: S) -> Result<S::Ok, S:
 impl Said {
     /// A caption in the words of a vocabulary, with where its words looked on a grid of rows and columns.
     pub fn new(caption: &Caption, vocabulary: &Vocabulary, grid: Option<[usize; 2]>) -> Said {
-        let attention = grid.filter(|_| !caption.looked.is_empty()).map(|[rows, columns]| Attention {
+        let attention = grid.filter(|_| !caption.attention.is_empty()).map(|[rows, columns]| Attention {
             rows,
             columns,
-            weights: caption.looked.clone(),
+            weights: caption.attention.clone(),
         });
         let words: Vec<String> = caption.words.iter().map(|id| vocabulary.word(*id).to_string()).collect();
         let (of_words, of_end) = caption.probabilities.split_at(words.len());

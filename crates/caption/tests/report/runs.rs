@@ -3,7 +3,7 @@
 use caption::data::{Pictures, Split};
 use caption::diagnosis::{Finding, Symptom};
 use caption::metrics::{ItemScores, Scores};
-use caption::model::Looks;
+use caption::model::AttentionMaps;
 use caption::report::described::{Item, Spoken};
 use caption::report::{Described, Picture, Report, Run};
 use serde_json::json;
@@ -36,7 +36,7 @@ pub fn described(pictures: usize, shift: usize) -> Described {
                 words,
                 end: (beam < 2).then_some(0.5),
                 log_probability: -1.5 - beam as f64,
-                attention: (beam == 0).then_some(Looks { rows: 3, columns: 4, weights }),
+                attention: (beam == 0).then_some(AttentionMaps { rows: 3, columns: 4, weights }),
             }
         };
         Item {

@@ -72,7 +72,7 @@ pub fn write(model: &mut Model, name: &str, value: impl Fn(usize, usize) -> f64)
 /// A model that looks where a pixel at the corner of a place is light. Of each window its net keeps the first channel of the
 /// pixel in the middle, which is at twice the window's own place, so that after three nets of stride 2 a place of the map is that
 /// of each eighth pixel; and attention scores by nothing else: 10 tanh(10) against 0.
-pub fn looking_at_light() -> Model {
+pub fn attending_to_light() -> Model {
     let mut model = model(&trained(ATTENTION, 0));
     for (number, channels) in [3, 16, 32].into_iter().enumerate() {
         let kept = |row, column| f64::from(u8::from(row == 4 * channels && column == 0));
@@ -115,10 +115,10 @@ pub fn of_one_word(pictures: &[Vec<u8>]) -> Split {
 }
 
 /// What a model says of a split, with where it looked.
-pub fn looked(model: &mut Model, split: &Split, decoding: &Decoding) -> Described {
+pub fn described_with_attention(model: &mut Model, split: &Split, decoding: &Decoding) -> Described {
     let Model { engine, params, captioner, vocabulary, .. } = model;
     let mut described = Described::of(engine, params, captioner, vocabulary, split, decoding, &[]).unwrap();
     let all: Vec<usize> = (0..split.pictures.len()).collect();
-    described.look(engine, params, captioner, vocabulary, split, &all).unwrap();
+    described.add_attention(engine, params, captioner, vocabulary, split, &all).unwrap();
     described
 }

@@ -63,7 +63,7 @@ impl<C: Cell, A: Attention> Attentive<C, A> {
     }
 
     /// A step that also gives the weights (n, L) with which it looked.
-    pub fn look<'t>(
+    pub fn step_with_weights<'t>(
         &self,
         (state, memory): (C::State<'t>, Memory<'t>),
         x: Var<'t>,
@@ -89,7 +89,7 @@ impl<C: Cell, A: Attention> Attentive<C, A> {
         let Sequence { rows, layout } = inputs;
         let state = each_part(state, |part| layout.sort(part));
         let (_, (outputs, weights)) = scan(layout.packing(), state, *rows, |state, x| {
-            let (state, output, weights) = self.look(state, x);
+            let (state, output, weights) = self.step_with_weights(state, x);
             (state, (output, weights))
         });
         (Sequence::new(outputs, layout), Sequence::new(weights, layout))
@@ -109,7 +109,7 @@ impl<C: Cell, A: Attention> Cell for Attentive<C, A> {
         state: (C::State<'t>, Memory<'t>),
         x: Var<'t>,
     ) -> ((C::State<'t>, Memory<'t>), Var<'t>) {
-        let (state, output, _) = self.look(state, x);
+        let (state, output, _) = self.step_with_weights(state, x);
         (state, output)
     }
 }

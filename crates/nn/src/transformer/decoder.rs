@@ -127,17 +127,21 @@ impl TransformerDecoder {
     /// fit.
     #[track_caller]
     pub fn apply<'t>(&self, x: &Sequence<'t>, memory: Memory<'t>) -> Sequence<'t> {
-        self.look(x, memory).0
+        self.apply_with_weights(x, memory).0
     }
 
     /// Like [`apply`](TransformerDecoder::apply), with the weights (N, h, T, L) with which each layer looked at the memory,
     /// for the T steps of the longest sequence.
     #[track_caller]
-    pub fn look<'t>(&self, x: &Sequence<'t>, memory: Memory<'t>) -> (Sequence<'t>, Vec<Var<'t>>) {
+    pub fn apply_with_weights<'t>(
+        &self,
+        x: &Sequence<'t>,
+        memory: Memory<'t>,
+    ) -> (Sequence<'t>, Vec<Var<'t>>) {
         let mut value = Sequence::new(self.dropout.apply(self.positions.apply(x).rows), &x.layout);
         let mut weights = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            let (next, seen) = layer.look(&value, memory);
+            let (next, seen) = layer.apply_with_weights(&value, memory);
             value = next;
             weights.push(seen);
         }

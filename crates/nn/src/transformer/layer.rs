@@ -107,7 +107,7 @@ impl TransformerDecoderLayer {
     /// From steps (R, D) to steps (R, D), over a memory of each sequence; and the weights (N, h, T, L) with which they
     /// looked at it, for the T steps of the longest sequence.
     #[track_caller]
-    pub fn look<'t>(&self, x: &Sequence<'t>, memory: Memory<'t>) -> (Sequence<'t>, Var<'t>) {
+    pub fn apply_with_weights<'t>(&self, x: &Sequence<'t>, memory: Memory<'t>) -> (Sequence<'t>, Var<'t>) {
         let [own, cross, feed_forward] = &self.around;
         let steps = |rows| Sequence::new(rows, &x.layout);
         let (seen, _) = self.own.causal(&steps(own.input(x.rows)));

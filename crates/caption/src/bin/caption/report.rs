@@ -84,7 +84,7 @@ impl Report {
             };
             let (split, _) = seen[*place].1.part(self.split)?;
             let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
-            described.look(engine, params, captioner, &model.vocabulary, split, &wanted)?;
+            described.add_attention(engine, params, captioner, &model.vocabulary, split, &wanted)?;
         }
         // The pictures of the page are numbered as those of the run that it is about.
         if let Some(Some((_, place))) = asked.first() {

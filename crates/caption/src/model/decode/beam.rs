@@ -21,7 +21,7 @@ use tape::RunError;
 
 use super::settings::Beam;
 use super::walk::{Row, Walk};
-use super::{Caption, Decoding, Look, Watch};
+use super::{Caption, Decoding, PlaceWeights, Watch};
 use crate::data::{END, START};
 
 /// The captions that a group of a picture's beam has.
@@ -42,7 +42,7 @@ struct Followed {
     /// The logarithm of its probability, less what its words lose by other groups.
     worth: f64,
     /// Where the model looks for its next word.
-    look: Option<Look>,
+    weights: Option<PlaceWeights>,
 }
 
 /// A way for a group to go on.
@@ -65,7 +65,7 @@ pub(super) fn search<C: Cell>(
     mut watch: Watch<'_>,
 ) -> Result<Vec<Vec<Caption>>, RunError> {
     let start = |picture| {
-        let nothing = Followed { caption: Caption::default(), row: picture, worth: 0.0, look: None };
+        let nothing = Followed { caption: Caption::default(), row: picture, worth: 0.0, weights: None };
         Group { picture, live: vec![nothing], finished: Vec::new() }
     };
     let pictures = walk.pictures;
@@ -89,7 +89,7 @@ pub(super) fn search<C: Cell>(
         // What groups of the same picture have chosen in this step, and the continuations of the group at hand.
         let mut chosen: Vec<i32> = Vec::new();
         let mut candidates: Vec<Candidate> = Vec::new();
-        walk.step(&rows, |number, row, look| {
+        walk.step(&rows, |number, row, weights| {
             let (group, live) = of_each[number];
             let first_of_picture = number == 0 || rows[number - 1].picture != rows[number].picture;
             if first_of_picture {
@@ -97,7 +97,7 @@ pub(super) fn search<C: Cell>(
             }
             let all = &mut groups[group].live;
             all[live].caption.restrict(row, decoding);
-            all[live].look = look;
+            all[live].weights = weights;
             let so_far = all[live].worth;
             for (word, log_probability) in (0..).zip(row.iter().copied()) {
                 let times = chosen.iter().filter(|chosen| **chosen == word).count();
@@ -166,8 +166,8 @@ impl Group {
                 continue;
             }
             let mut followed = Followed { row: first_row + live, worth, ..self.live[live].clone() };
-            let look = followed.look.take();
-            followed.caption.say(word, log_probability, look);
+            let weights = followed.weights.take();
+            followed.caption.say(word, log_probability, weights);
             if followed.caption.ended {
                 chosen.push(END);
                 self.finished.push(followed);

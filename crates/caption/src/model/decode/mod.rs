@@ -26,7 +26,7 @@ use super::Captioner;
 use crate::data::END;
 
 /// Where a step looked: a weight for each place, row by row. Captions that begin alike share it.
-pub(crate) type Look = Arc<[f32]>;
+pub(crate) type PlaceWeights = Arc<[f32]>;
 
 /// A caption that a model has made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,15 +42,15 @@ pub struct Caption {
     pub ended: bool,
     /// How often `<UNK>` was more probable than any other word when the next one was chosen, said or not.
     pub unknown_likeliest: usize,
-    /// For each of the probabilities where the model looked, as [`Looks`](super::Looks) has it; empty where that was not asked
-    /// for, or there is no attention.
-    pub looked: Vec<Arc<[f32]>>,
+    /// For each of the probabilities where the model looked, as [`AttentionMaps`](super::AttentionMaps) has it; empty
+    /// where that was not asked for, or there is no attention.
+    pub attention: Vec<Arc<[f32]>>,
 }
 
 impl Caption {
-    /// Goes on with a word, or ends with `<END>`, after such a look.
-    fn say(&mut self, word: i32, log_probability: f64, look: Option<Look>) {
-        self.looked.extend(look);
+    /// Goes on with a word, or ends with `<END>`, and notes where the step looked.
+    fn say(&mut self, word: i32, log_probability: f64, weights: Option<PlaceWeights>) {
+        self.attention.extend(weights);
         self.probabilities.push(log_probability.exp());
         self.log_probability += log_probability;
         self.ended = word == END;

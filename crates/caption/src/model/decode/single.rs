@@ -24,12 +24,12 @@ pub(super) fn decode<C: Cell>(
     let mut scratch = Vec::new();
     for _ in 0..decoding.longest {
         let mut next = Vec::with_capacity(rows.len());
-        walk.step(&rows, |from, row, look| {
+        walk.step(&rows, |from, row, weights| {
             let picture = rows[from].picture;
             let caption = &mut captions[picture];
             caption.restrict(row, decoding);
             if let Some(word) = choose(picture, row, &mut scratch) {
-                caption.say(word, row[word as usize], look);
+                caption.say(word, row[word as usize], weights);
                 if !caption.ended {
                     next.push(Row { from, picture, word });
                 }

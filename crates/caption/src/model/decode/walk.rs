@@ -9,7 +9,7 @@ use nn::{Cell, Params, zero_state};
 use tape::tensor::Slice;
 use tape::{Engine, RunError, Tape, Tensor, Var};
 
-use super::{Captioner, Look};
+use super::{Captioner, PlaceWeights};
 
 /// A sentence that takes part in a step.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl<'m, C: Cell> Walk<'m, C> {
     pub fn step(
         &mut self,
         rows: &[Row],
-        mut read: impl FnMut(usize, &mut [f64], Option<Look>),
+        mut read: impl FnMut(usize, &mut [f64], Option<PlaceWeights>),
     ) -> Result<(), RunError> {
         self.fit(rows.len());
         let count = self.rows;
@@ -107,9 +107,9 @@ impl<'m, C: Cell> Walk<'m, C> {
                 Slice::F64(row) => self.row.extend_from_slice(row),
                 Slice::I32(_) => unreachable!("logarithms are floating-point numbers"),
             }
-            let look = &weights[number * places..][..places];
-            let look = (places > 0).then(|| look.iter().map(|weight| *weight as f32).collect());
-            read(number, &mut self.row, look);
+            let weights = &weights[number * places..][..places];
+            let weights = (places > 0).then(|| weights.iter().map(|weight| *weight as f32).collect());
+            read(number, &mut self.row, weights);
         }
         Ok(())
     }

@@ -55,7 +55,8 @@ fn layers_of_the_transformer_are_those_of_pytorch() {
             name,
             |scope| TransformerDecoderLayer::new(scope, &settings),
             |layer, given| {
-                let (y, _) = layer.look(&full(given.get("target")), Memory::new(given.get("memory")));
+                let (y, _) =
+                    layer.apply_with_weights(&full(given.get("target")), Memory::new(given.get("memory")));
                 vec![("y", y.to_padded())]
             },
         );
