@@ -9,8 +9,36 @@ use std::fs;
 use std::path::Path;
 
 use common::golden;
+use tape::error::ShapeError;
+use tape::grad::Adjoint;
+use tape::ops::{Gradients, Io, Kind, Meta, Rule};
 use tape::passes::{self, PIPELINE, Pass};
-use tape::text::parse;
+use tape::text::parse_with;
+use tape::{Custom, DType, Shape};
+
+/// What begins something, as `send` in the files.
+struct Send;
+
+impl Rule for Send {
+    fn name(&self) -> &'static str {
+        "send"
+    }
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+    fn begins(&self) -> bool {
+        true
+    }
+    fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
+        Ok((Shape::scalar(), inputs[0].dtype))
+    }
+    fn eval(&self, _: Io<'_>) -> Result<(), String> {
+        Ok(())
+    }
+    fn grad<'t>(&self, at: &Adjoint<'_, 't>) -> Gradients<'t> {
+        (0..at.inputs()).map(|_| None).collect()
+    }
+}
 
 /// The passes of a line such as `after simplify, remove_dead`.
 fn named(line: &str) -> Vec<Pass> {
@@ -32,7 +60,8 @@ fn programs_are_rewritten_as_the_files_say() {
         assert!(title.ends_with('.'), "{name}: a sentence ends with a full stop: {title}");
         let (before, rest) = rest.split_once("\nafter ").expect("a line `after` with passes");
         let passes = rest.lines().next().expect("the passes");
-        let program = parse(before).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let program =
+            parse_with(before, &[Custom::new(Send)]).unwrap_or_else(|error| panic!("{name}: {error}"));
         let after = passes::run(program.clone(), &named(passes));
         // The program before is written again too, so that all files are laid out alike.
         golden(&format!("passes/{name}"), &format!("{title}\n\n{program}\nafter {passes}\n\n{after}"));

@@ -5,6 +5,7 @@
 //! builds every pass is followed by [`verify`](verify::verify).
 
 mod fuse;
+mod hasten;
 pub(crate) mod lift;
 mod merge_duplicates;
 pub(crate) mod merge_products;
@@ -13,6 +14,7 @@ mod simplify;
 pub mod verify;
 
 pub use fuse::fuse;
+pub use hasten::hasten;
 pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
 pub use merge_products::merge_products;
@@ -39,6 +41,8 @@ pub const PIPELINE: &[Pass] = &[
     ("merge_duplicates", merge_duplicates),
     ("remove_dead", remove_dead),
     ("fuse", fuse),
+    // When it is known where each value is computed.
+    ("hasten", hasten),
 ];
 
 /// Runs passes one after another.
