@@ -106,8 +106,6 @@ pub enum TrainError {
     Severed(Vec<Severed>),
     /// A value could not be taken, such as a word outside the vocabulary.
     Run(RunError),
-    /// The other ranks of a step cannot be reached; what is wrong, in words.
-    Exchange(String),
 }
 
 impl fmt::Display for TrainError {
@@ -140,7 +138,6 @@ impl fmt::Display for TrainError {
                 )
             }
             TrainError::Run(error) => write!(f, "{error}"),
-            TrainError::Exchange(problem) => write!(f, "{problem}; {kept}"),
         }
     }
 }

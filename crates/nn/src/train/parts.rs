@@ -1,8 +1,9 @@
 //! A step whose batch is computed in parts, by one rank or by several: what each [`Exchange`] of the ranks sums.
 
+use std::panic::Location;
 use std::sync::Arc;
 
-use tape::{Tape, Var};
+use tape::{RunError, Tape, Var};
 
 use super::{Gradients, TrainError, Trainer, checked, gradients, noise_seed, settle, targets_of};
 use crate::exchange::{Exchange, Form};
@@ -118,7 +119,7 @@ impl<O: Optimizer> Trainer<O> {
     /// ```
     ///
     /// # Errors
-    /// As for [`step`](Trainer::step), and if the exchange fails: a [`TrainError::Exchange`], or a [`TrainError::Run`] of a program that waits for it.
+    /// As for [`step`](Trainer::step), and if the other ranks cannot be reached, which is a [`TrainError::Run`].
     ///
     /// # Panics
     /// As [`step`](Trainer::step) does, and if there is no part.
@@ -132,6 +133,8 @@ impl<O: Optimizer> Trainer<O> {
     ) -> Result<StepReport, TrainError> {
         assert!(parts.count > 0, "a step has one part or more");
         let own = exchange.parts_of(parts.count);
+        let location = Location::caller();
+        let lost = |reason| RunError { op: "exchange".into(), location, reason };
         let mut layout = None;
         // Without a part of its own a rank looks at the first, to know what the others exchange.
         for part in if own.is_empty() { 0..1 } else { own.clone() } {
@@ -145,7 +148,7 @@ impl<O: Optimizer> Trainer<O> {
                     let buckets = Buckets::of(&used, parts.bucket_bytes);
                     exchange
                         .open(parts.count, parts.fixed_order, &buckets.forms(), tape.dtype())
-                        .map_err(TrainError::Exchange)?;
+                        .map_err(lost)?;
                     layout.insert((buckets, used.iter().map(|(param, _)| *param).collect::<Vec<_>>()))
                 }
             };
