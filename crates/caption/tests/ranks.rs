@@ -163,7 +163,7 @@ fn a_killed_rank_ends_the_run_which_goes_on_with_other_ranks() {
     }
     let setting = Setting::new();
     // Long enough to be killed on the way: what takes its time is the checkpoint after every step.
-    let options = "--epochs 300 --shards 2 --checkpoint-every 1";
+    let options = "--epochs 100 --shards 2 --checkpoint-every 1";
     let run = setting.out("killed");
     let mut command = mpirun(2);
     command.args(setting.arguments("killed", options)).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -188,7 +188,7 @@ fn a_killed_rank_ends_the_run_which_goes_on_with_other_ranks() {
 
     let output = setting.train(3, "killed", options);
     assert!(text(&output.stdout).contains("going on from step "), "{}", text(&output.stdout));
-    setting.train(0, "alone", "--epochs 300 --shards 2");
+    setting.train(0, "alone", "--epochs 100 --shards 2");
     assert_eq!(setting.metrics("killed"), setting.metrics("alone"));
     assert!(setting.weights("killed") == setting.weights("alone"));
 }

@@ -41,7 +41,7 @@ use tape::{Custom, DType, Shape, Tape, Tensor, Var};
 pub use collective::{Alone, Collective};
 pub use threads::{ThreadRank, among_threads};
 
-use reduce::{Rows, Sharing, sum_numbers, sum_rows};
+use reduce::{Rows, Sharing, add, sum_numbers, sum_rows};
 use tree::Blocks;
 
 /// Work for the thread that speaks with the other ranks.
@@ -259,7 +259,6 @@ impl Exchange {
             to.part(start, numbers.len()).copy_from(*numbers);
             start += numbers.len();
         }
-        let add = |left: &mut Tensor, right: Tensor| left.slice_mut().add_from(right.slice());
         let at = step.buckets.get_mut(bucket).filter(|at| at.missing > 0).ok_or(NOT_OPEN)?;
         at.numbers.put((0, part), flat, add);
         at.missing -= 1;

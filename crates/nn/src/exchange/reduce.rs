@@ -37,12 +37,13 @@ pub(super) struct Rows {
     pub rows: Tensor,
 }
 
-fn add(left: &mut Tensor, right: Tensor) {
+/// Adds numbers to others.
+pub(super) fn add(left: &mut Tensor, right: Tensor) {
     left.slice_mut().add_from(right.slice());
 }
 
 /// The sums of a rank's own parts.
-pub(super) fn own_blocks(sharing: Sharing, parts: Vec<Tensor>, rank: usize) -> Blocks<Tensor> {
+fn own_blocks(sharing: Sharing, parts: Vec<Tensor>, rank: usize) -> Blocks<Tensor> {
     let mut blocks = Blocks::new(sharing.parts);
     sharing.of(rank).zip(parts).for_each(|(part, numbers)| blocks.put((0, part), numbers, add));
     blocks

@@ -27,12 +27,20 @@ struct Room {
 
 #[derive(Debug, Default)]
 struct State {
-    /// For each meeting that is not over, what the ranks that have come brought for each other, and how many have left.
-    meetings: HashMap<u64, (HashMap<usize, Vec<Vec<u8>>>, usize)>,
+    /// Those that are not over, by their numbers.
+    meetings: HashMap<u64, Meeting>,
     /// Messages by sender, receiver and lane.
     messages: HashMap<(usize, usize, u16), Vec<Vec<u8>>>,
     /// A rank that has ended, for which nobody should wait.
     gone: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Meeting {
+    /// What the ranks that have come brought, for each rank something.
+    brought: HashMap<usize, Vec<Vec<u8>>>,
+    /// How many have left.
+    left: usize,
 }
 
 /// So many ranks, each to be given to a thread.
@@ -74,10 +82,11 @@ impl Collective for ThreadRank {
         let meeting = self.met;
         self.met += 1;
         let mut state = self.room.lock();
-        state.meetings.entry(meeting).or_default().0.insert(self.rank, shares);
+        state.meetings.entry(meeting).or_default().brought.insert(self.rank, shares);
         self.room.changed.notify_all();
         loop {
-            let (brought, left) = state.meetings.get_mut(&meeting).expect("it is kept until all have left");
+            let Meeting { brought, left } =
+                state.meetings.get_mut(&meeting).expect("it is kept until all have left");
             if brought.len() == self.ranks {
                 let of =
                     |rank| std::mem::take(&mut brought.get_mut(&rank).expect("all have come")[self.rank]);

@@ -78,16 +78,16 @@ fn train(exchange: &Arc<Exchange>, parts: Parts, words: usize, dropout: f64) -> 
 fn together(ranks: usize, parts: Parts, words: usize, dropout: f64) -> Shown {
     let rank = |rank| {
         thread::spawn(move || {
-            let exchange = Exchange::start(move || Ok(Box::new(rank))).unwrap();
-            train(&exchange, parts, words, dropout).unwrap()
+            let exchange = Exchange::start(move || Ok(Box::new(rank))).expect("a thread");
+            train(&exchange, parts, words, dropout).expect("steps")
         })
     };
     let ranks: Vec<_> = among_threads(ranks).into_iter().map(rank).collect();
-    let all: Vec<Shown> = ranks.into_iter().map(|rank| rank.join().unwrap()).collect();
+    let all: Vec<Shown> = ranks.into_iter().map(|rank| rank.join().expect("a rank")).collect();
     for other in &all[1..] {
         assert_eq!((&all[0].0, &all[0].1), (&other.0, &other.1), "ranks differ");
     }
-    all.into_iter().next().unwrap()
+    all.into_iter().next().expect("one rank or more")
 }
 
 /// What a trainer shows that knows of no ranks.
@@ -96,7 +96,7 @@ fn plain(words: usize) -> (Vec<(f64, f64)>, Vec<f64>) {
     let model = Speaker::new(&mut params, words, 0.0);
     let mut trainer = Trainer::new(&mut params, Adam::new(0.05)).with_clip(1.0);
     let step = |_| {
-        let report = trainer.step(&mut params, |tape| model.share(tape, 0, 1)).unwrap();
+        let report = trainer.step(&mut params, |tape| model.share(tape, 0, 1)).expect("a step");
         (report.loss, report.gradient_norm)
     };
     let shown = (0..TAKEN).map(step).collect();
