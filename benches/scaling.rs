@@ -148,12 +148,15 @@ fn steps(exchange: &Arc<Exchange>, words: usize, times: usize) {
     let (ranks, split) = (exchange.ranks(), split(words));
     let mut alone = training(words, CAPTIONS.div_ceil(ranks), None);
     let weights = alone.params.weight_count();
-    let compute = time(&mut alone, &split, times);
-    say(
-        exchange,
-        &format!("{words} words, {weights} weights, {CAPTIONS} captions a step, median of {times}"),
-    );
-    say(exchange, &format!("  {compute:8.1} ms  a rank's {} captions alone", CAPTIONS.div_ceil(ranks)));
+    let (found, processor) = time(&mut alone, &split, times);
+    say(exchange, &format!("{words} words, {weights} weights, {CAPTIONS} captions a step; {times} steps"));
+    let line = |found: Times, processor: f64, what: &str| {
+        let Times { median, fastest } = found;
+        let line =
+            format!("  median {median:.0} ms, fastest {fastest:.0} ms, processor {processor:.0} ms: {what}");
+        say(exchange, &line);
+    };
+    line(found, processor, &format!("a rank's {} captions alone", CAPTIONS.div_ceil(ranks)));
     for shards in [None, Some(ranks), Some(4)] {
         let mut shared = training(words, CAPTIONS, shards);
         shared.share(exchange);
