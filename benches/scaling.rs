@@ -137,7 +137,8 @@ fn time(training: &mut Training, split: &Split, times: usize) -> (Times, f64) {
         training.take_step(split).unwrap_or_else(|error| panic!("{error}"));
         begin.elapsed()
     };
-    (step(), step());
+    step();
+    step();
     let before = processor();
     let found = Times::of((0..times).map(|_| step()).collect());
     (found, (processor() - before) / times as f64)

@@ -29,11 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scenes = if quick { Scenes::small() } else { Scenes::default() };
     let generated = scenes.generate()?;
     let (data, train) = (&generated.dataset, &generated.dataset.train);
+    let (pictures, captions) = (train.pictures.len(), train.captions.len());
     println!(
-        "rendered {} pictures in {:.1} s; {} captions to learn from, {} words",
-        train.pictures.len(),
-        start.elapsed().as_secs_f64(),
-        train.captions.len(),
+        "rendered {pictures} pictures, {captions} captions to learn from, {} words",
         data.vocabulary.len()
     );
 
@@ -56,29 +54,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         draw: Draw::Epochs,
         ..Recipe::default()
     };
-    let mut training = Training::new(settings, recipe, data.vocabulary.clone(), train.captions.len())?;
-    println!(
-        "{} weights in {} parameters; a step works in at most {:.1} MB",
-        training.params.weight_count(),
-        training.params.weights().count(),
-        1e-6 * training.bytes(train) as f64
-    );
+    let mut training = Training::new(settings, recipe, data.vocabulary.clone(), captions)?;
+    let (weights, bytes) = (training.params.weight_count(), training.bytes(train));
+    println!("{weights} weights; a step works in at most {:.1} MB", 1e-6 * bytes as f64);
 
+    let greedy = &Decoding::default();
     let mut progress = Progress::new(training.epochs(), recipe.steps, 0);
     while training.step < recipe.steps {
         let losses = training.take_step(train)?;
         progress.report(&training.progress(&losses));
         if training.step.is_multiple_of(recipe.steps / 8) {
             let (engine, params, model) = training.parts();
-            let captions = describe_pictures(
-                engine,
-                params,
-                model,
-                &data.vocabulary,
-                &data.val,
-                &SHOWN,
-                &Decoding::default(),
-            )?;
+            let captions =
+                describe_pictures(engine, params, model, &data.vocabulary, &data.val, &SHOWN, greedy)?;
             for (picture, caption) in SHOWN.iter().zip(&captions) {
                 let truth = data.val.references[*picture][0].join(" ");
                 progress.println(&format!("  {:<58} said of: {truth}", caption.join(" ")));
@@ -86,12 +74,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     progress.finish();
-    println!("trained in {:.0} s", start.elapsed().as_secs_f64());
 
     let test = data.test.as_ref().unwrap_or(&data.val);
     let (engine, params, model) = training.parts();
     for (name, split, scenes) in [("seen", &data.val, &generated.val), ("held-out", test, &generated.test)] {
-        let captions = describe_all(engine, params, model, &data.vocabulary, split, &Decoding::default())?;
+        let captions = describe_all(engine, params, model, &data.vocabulary, split, greedy)?;
         let scores = score_scenes(&captions, split, scenes);
         println!(
             "{name} combinations, {} pictures: {:.1}% true captions, {:.1}% word for word a reference, \
@@ -104,20 +91,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let shown: Vec<usize> = (0..test.pictures.len().min(ON_SHEET)).collect();
-    let captions =
-        describe_pictures(engine, params, model, &data.vocabulary, test, &shown, &Decoding::default())?;
+    let captions = describe_pictures(engine, params, model, &data.vocabulary, test, &shown, greedy)?;
     let said: Vec<String> = captions.iter().map(|caption| caption.join(" ")).collect();
     let truths: Vec<String> = shown.iter().map(|n| test.references[*n][0].join(" ")).collect();
-    let verdict = |n: usize| judge(&captions[n], &generated.test[n]) == Verdict::True;
-    let entries: Vec<Entry<'_>> =
-        shown.iter().map(|n| entry(test, *n, &truths[*n], &said[*n], verdict(*n))).collect();
+    let ok = |n: usize| judge(&captions[n], &generated.test[n]) == Verdict::True;
+    let entry = |n: &usize| entry(test, *n, &truths[*n], &said[*n], ok(*n));
+    let entries: Vec<Entry<'_>> = shown.iter().map(entry).collect();
     let folder = Path::new("runs/captioning");
     files::create_folder(folder)?;
     files::write_atomically(&folder.join("contact_sheet.png"), &contact_sheet::render(&entries, 6)?)?;
     let (tensors, state) = training.saved();
     checkpoint::save(&folder.join("model.json"), &tensors, &state)?;
-    let (folder, seconds) = (folder.display(), start.elapsed().as_secs_f64());
-    println!("saved {folder}/model.json and {folder}/contact_sheet.png after {seconds:.0} s");
+    println!("saved model.json and contact_sheet.png in runs/captioning after {:.0?}", start.elapsed());
     Ok(())
 }
 

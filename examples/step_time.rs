@@ -9,13 +9,12 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use common::{ByHand, Case, Declared, L, Mgu, S, Step, Workload, XS};
-use common::{declare_any, declare_gru, declare_gru_after, declare_mgu};
+use common::{declare_any, declare_gru, declare_gru_after, declare_mgu, peak_bytes, repeat, square};
 use unspool::nn::{AnyCell, Cell, Scope};
 use unspool::tape::Engine;
 
@@ -55,34 +54,25 @@ enum Form {
     Products,
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(line) => println!("{line}"),
-        Err(error) => {
-            eprintln!("step_time: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-fn run(arguments: &Arguments) -> Result<serde_json::Value, String> {
-    let rnn = |scope: Scope<'_>, workload| declare_any(scope, workload, "rnn");
-    let lstm = |scope: Scope<'_>, workload| declare_any(scope, workload, "lstm");
-    match arguments.cell.as_str() {
-        "rnn" => measure(arguments, rnn, Some(Case::<AnyCell>::by_hand)),
-        "lstm" => measure(arguments, lstm, Some(Case::<AnyCell>::by_hand)),
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = &Arguments::parse();
+    let named = |name| move |scope: Scope<'_>, workload| declare_any(scope, workload, name);
+    let line = match arguments.cell.as_str() {
+        "rnn" => measure(arguments, named("rnn"), Some(Case::<AnyCell>::by_hand)),
+        "lstm" => measure(arguments, named("lstm"), Some(Case::<AnyCell>::by_hand)),
         "mgu" => measure(arguments, declare_mgu, Some(Case::<Mgu>::by_hand)),
         "gru" => measure(arguments, declare_gru, None),
         _ => measure(arguments, declare_gru_after, None),
-    }
+    }?;
+    println!("{line}");
+    Ok(())
 }
 
 fn measure<C: Cell + Sync>(
     arguments: &Arguments,
     declare: impl FnOnce(Scope<'_>, Workload) -> Declared<C>,
     by_hand: Option<fn(&Case<C>) -> ByHand>,
-) -> Result<serde_json::Value, String> {
+) -> Result<serde_json::Value, Box<dyn Error>> {
     let size = if arguments.quick { "xs" } else { &arguments.size.to_lowercase() };
     let workload = [XS, S, L].into_iter().find(|one| one.name.to_lowercase() == size).expect("a known size");
     let declare = |scope: Scope<'_>| declare(scope, workload);
@@ -91,26 +81,26 @@ fn measure<C: Cell + Sync>(
         None => Case::ragged_with(workload, declare),
     };
     let threads = usize::from(arguments.threads);
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| error.to_string())?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let (least, seconds) = if arguments.quick { (3, 0.0) } else { (5, arguments.seconds) };
     let (peer, times, result) = match arguments.form {
         Form::Autodiff => {
-            let mut engine = Engine::with_threads(threads).map_err(|error| error.to_string())?;
+            let mut engine = Engine::with_threads(threads)?;
             eprintln!("the plan needs {} bytes", case.plan(&mut engine).bytes());
-            let times = repeat(arguments, || case.autodiff(&mut engine).number(0));
+            let times = repeat(least, seconds, || case.autodiff(&mut engine).number(0));
             let run = case.autodiff(&mut engine);
             let squares = (1..=case.weights.all.len()).map(|output| square(run.slice(output).typed()));
             ("unspool", times, Some((run.number(0), squares.collect::<Vec<f64>>())))
         }
         Form::Handwritten => {
             let by_hand = by_hand.ok_or("the formulas of this cell are not written out by hand")?;
-            let times = repeat(arguments, || f64::from(pool.install(|| by_hand(&case)).loss));
+            let times = repeat(least, seconds, || f64::from(pool.install(|| by_hand(&case)).loss));
             let ByHand { loss, gradients } = pool.install(|| by_hand(&case));
             ("unspool by hand", times, Some((loss.into(), gradients.iter().map(|one| square(one)).collect())))
         }
         Form::Products => {
             let mut step = Step::of(&case);
-            ("products alone", repeat(arguments, || pool.install(|| step.multiply())), None)
+            ("products alone", repeat(least, seconds, || pool.install(|| step.multiply())), None)
         }
     };
     let (loss, squares) = result.unzip();
@@ -120,43 +110,11 @@ fn measure<C: Cell + Sync>(
     });
     let median = times[times.len() / 2];
     Ok(serde_json::json!({
-        "peer": peer,
-        "size": workload.name,
-        "cell": arguments.cell,
-        "threads": threads,
-        "med_ms": 1e3 * median,
-        "min_ms": 1e3 * times[0],
-        "loss": loss,
-        "grad_norm": norms,
+        "peer": peer, "size": workload.name, "cell": arguments.cell, "threads": threads,
+        "med_ms": 1e3 * median, "min_ms": 1e3 * times[0],
+        "loss": loss, "grad_norm": norms,
         // Of the products, padding included, whether or not padding is computed.
         "gflops": 1e-9 * case.flops() as f64 / median,
         "peak_bytes": peak_bytes(),
     }))
-}
-
-/// The seconds that each of some steps takes, sorted.
-fn repeat<T>(arguments: &Arguments, mut step: impl FnMut() -> T) -> Vec<f64> {
-    let (least, seconds) = if arguments.quick { (3, 0.0) } else { (5, arguments.seconds) };
-    let long = Duration::from_secs_f64(seconds.max(0.0));
-    // What is planned, allocated and paged in once is not part of a step.
-    (0..2).for_each(|_| _ = step());
-    let (start, mut times) = (Instant::now(), Vec::new());
-    while times.len() < least || start.elapsed() < long {
-        let begin = Instant::now();
-        std::hint::black_box(step());
-        times.push(begin.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    times
-}
-
-fn square(elements: &[f32]) -> f64 {
-    elements.iter().map(|x| f64::from(*x).powi(2)).sum()
-}
-
-/// The most memory that this process has held, where the system tells.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(1024 * line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?)
 }

@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod cells;
+mod measure;
 mod plot;
 mod products;
 mod record;
@@ -23,6 +24,7 @@ use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var,
 
 pub use by_hand::ByHand;
 pub use cells::{Mgu, declare_any, declare_gru, declare_gru_after, declare_mgu};
+pub use measure::{peak_bytes, repeat, square};
 pub use plot::{Curve, Plot, svg};
 pub use products::Step;
 pub use record::Wish;

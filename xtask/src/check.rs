@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::api::api;
+use crate::book::book;
 use crate::tidy::tidy;
 
 /// One thing that is checked.
@@ -19,6 +20,8 @@ enum Step {
     Tidy,
     /// The listings of [`crate::api`].
     Api,
+    /// The pages of [`crate::book`].
+    Book,
 }
 
 /// How a step went.
@@ -80,12 +83,18 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
     steps.extend(examples.iter().map(example));
     steps.push(cargo("test --release --locked -p unspool-lab --test quick -- --ignored"));
+    steps.push(cargo("test --release --locked --test readme -- --ignored"));
     if benches {
         // By pattern, because without one `cargo bench` hands `--test` to the unit tests of every library too.
         steps.push(cargo("bench --workspace --locked --bench * -- --test"));
     }
     steps.push(cargo("deny --locked check bans licenses sources"));
-    steps.extend([Step::Tidy, Step::Api]);
+    // With what is there already, so that no network is needed; a release is tried in full by hand.
+    let private = "--exclude unspool-hostile --exclude xtask";
+    steps.push(cargo(&format!(
+        "package --workspace {private} --no-verify --allow-dirty --offline --locked --quiet"
+    )));
+    steps.extend([Step::Tidy, Step::Api, Step::Book]);
     steps
 }
 
@@ -99,7 +108,7 @@ fn with_variable(name: &'static str, value: &'static str, step: Step) -> Step {
             variables.push((name, value));
             Step::Cargo { variables, arguments }
         }
-        Step::Tidy | Step::Api => step,
+        Step::Tidy | Step::Api | Step::Book => step,
     }
 }
 
@@ -124,6 +133,7 @@ fn run(root: &Path, step: &Step) -> Outcome {
     let (well, tests) = match step {
         Step::Tidy => (tidy(root), Tests::default()),
         Step::Api => (api(root), Tests::default()),
+        Step::Book => (book(root), Tests::default()),
         Step::Cargo { variables, arguments } => {
             run_cargo(root, variables, arguments).unwrap_or_else(|error| {
                 eprintln!("cannot run {step}: {error}");
@@ -193,6 +203,7 @@ impl fmt::Display for Step {
             Step::Cargo { variables, arguments } => (variables, arguments),
             Step::Tidy => return write!(f, "cargo xtask tidy"),
             Step::Api => return write!(f, "cargo xtask api"),
+            Step::Book => return write!(f, "cargo xtask book"),
         };
         for (name, value) in variables {
             write!(f, "{name}={} ", quoted(value))?;
@@ -248,10 +259,13 @@ mod tests {
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",
+            "cargo test --release --locked --test readme -- --ignored",
             "cargo bench --workspace --locked --bench '*' -- --test",
             "cargo deny --locked check bans licenses sources",
+            "cargo package --workspace --exclude unspool-hostile --exclude xtask --no-verify --allow-dirty --offline --locked --quiet",
             "cargo xtask tidy",
             "cargo xtask api",
+            "cargo xtask book",
         ];
         assert_eq!(lines, expected);
     }

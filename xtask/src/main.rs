@@ -5,8 +5,10 @@
 //! 1. [`check`]: the commands that hold the project to its rules, one after another.
 //! 2. [`tidy`]: the rules that no other tool knows.
 //! 3. [`api`]: that the public API is the one that is committed.
+//! 4. [`mod@book`]: that mdBook builds the book.
 
 mod api;
+mod book;
 mod check;
 mod tidy;
 
@@ -16,9 +18,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
-  check               formatting, lints, tests, documentation, examples, benches, tidy: what CI runs
-  tidy                that ARCHITECTURE.md, the manifests and the sources keep the project's own rules
+  check               formatting, lints, tests, documentation, examples, benches, tidy, API, book: what CI runs
+  tidy                that ARCHITECTURE.md, the manifests, the sources and links keep the project's own rules
   api [--bless]       that the public API is the one listed in docs/api, or write that anew
+  book                build the book in docs/ with mdBook; a warning fails
   bless [ARGUMENT]..  run `cargo test ARGUMENT..` so that golden files are rewritten; read the diff after it";
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::tidy(root()),
         ["api"] => api::api(root()),
         ["api", "--bless"] => api::bless(root()),
+        ["book"] => book::book(root()),
         ["bless", arguments @ ..] => check::bless(root(), arguments),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -1,14 +1,23 @@
 //! The rules that no other tool knows, and that keep the project as easy to read as it was meant to be.
 //!
-//! 1. What ARCHITECTURE.md names in backticks as a path exists.
-//! 2. ARCHITECTURE.md says of every module of `crates/*` what it is for, and of every dependency why it is there.
+//! 1. What ARCHITECTURE.md names in backticks as a path exists, and so does every module that a list item there is about.
+//! 2. ARCHITECTURE.md says of every module of `crates/*` what it is for, and of every dependency why it is there and who
+//!    uses it; its table has no other.
 //! 3. Crates depend on those before them only: hostile -> caption -> lab -> nn -> tape.
 //! 4. A dependency that the workspace declares is used.
 //! 5. A source file of more than 600 lines says in its first paragraph why it is that long.
 //! 6. `unsafe` stands in `crates/tape/src/kernels/` only.
+//! 7. README.md shows a program of at most 20 lines that is an example, and README.ko.md has its commands and figures.
+//! 8. An example has at most 120 lines.
+//! 9. Neither `tape`, `nn`, the facade nor examples touch files.
+//! 10. Examples, benches and tests at the root reach the crates by the facade `unspool`.
+//! 11. Links in Markdown lead to files and headings that exist, and those between pages of the book stay in it.
 
 mod architecture;
+mod arrows;
+mod links;
 mod manifest;
+mod readme;
 mod source;
 
 use std::collections::BTreeSet;
@@ -40,9 +49,7 @@ pub fn tidy(root: &Path) -> bool {
                 .map(|text| Text { path: path.clone(), text })
                 .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
         };
-        let wanted = |path: &&String| {
-            path.ends_with(".rs") || path.ends_with("Cargo.toml") || path.as_str() == "ARCHITECTURE.md"
-        };
+        let wanted = |path: &&String| [".rs", ".md", "Cargo.toml"].iter().any(|end| path.ends_with(end));
         let texts: Vec<Text> = paths.iter().filter(wanted).map(read).collect::<io::Result<_>>()?;
         Ok(findings(&paths, &texts))
     });
@@ -89,13 +96,25 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
             let page = Page::parse(&page.text, &CRATES);
             findings.extend(page.missing_paths(paths));
             findings.extend(page.unexplained_modules(paths));
+            findings.extend(page.gone_modules(paths));
+            findings.extend(page.wrong_users(&manifests().collect::<Vec<_>>(), &CRATES));
             findings.extend(manifests().flat_map(|text| page.unexplained_dependencies(text, &CRATES)));
         }
     }
     findings.extend(manifests().flat_map(|text| manifest::wrong_arrows(text, &CRATES)));
     findings.extend(manifest::unused_dependencies(&manifests().collect::<Vec<_>>()));
     findings.extend(sources().flat_map(source::unexplained_length));
+    findings.extend(sources().flat_map(source::long_example));
+    findings.extend(sources().flat_map(arrows::files_touched));
+    findings.extend(sources().flat_map(|text| arrows::past_the_facade(text, &CRATES)));
     findings.extend(sources().filter(|text| !text.path.starts_with(KERNELS)).flat_map(source::unsafe_code));
+    let find = |path: &str| texts.iter().find(|text| text.path == path);
+    if let Some(page) = find(readme::PAGE) {
+        findings.extend(find(readme::PROGRAM).into_iter().flat_map(|text| readme::wrong_program(page, text)));
+        findings.extend(find(readme::KOREAN).into_iter().flat_map(|text| readme::out_of_step(page, text)));
+    }
+    let pages: Vec<&Text> = texts.iter().filter(|text| text.path.ends_with(".md")).collect();
+    findings.extend(links::dead_links(&pages, paths));
     findings
 }
 
@@ -137,10 +156,11 @@ mod tests {
     fn every_rule_speaks() {
         check(
             &[
-                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs`.\n"),
+                ("ARCHITECTURE.md", "See `crates/nn/src/gone.rs` and [more](gone.md).\n"),
                 ("Cargo.toml", "[workspace.dependencies]\nrand = \"0.10\"\nserde = \"1\"\n"),
                 ("crates/nn/Cargo.toml", "[dependencies]\nlab.workspace = true\nrand.workspace = true\n"),
                 ("crates/nn/src/cells.rs", "fn f() { unsafe { g() } }\n"),
+                ("examples/long.rs", &format!("use std::fs;\nuse nn::Cell;{}", "\n".repeat(121))),
                 ("crates/nn/src/lib.rs", &"//! Cells.\n".repeat(601)),
             ],
             &[
@@ -150,7 +170,11 @@ mod tests {
                 "crates/nn/Cargo.toml: `nn` depends on `lab`, which comes after it: hostile -> caption -> lab -> nn -> tape",
                 "Cargo.toml: no package uses the dependency `serde`",
                 "crates/nn/src/lib.rs has 601 lines: split it, or say in its first paragraph why it is that long",
+                "examples/long.rs has 122 lines, and 120 are the limit for an example",
+                "examples/long.rs:1: files are the business of `lab`, `caption` and `xtask`",
+                "examples/long.rs:2: `nn` is reached past the facade: `unspool::nn`",
                 "crates/nn/src/cells.rs:1: `unsafe` outside crates/tape/src/kernels/",
+                "ARCHITECTURE.md:1: the link to `gone.md` leads to nothing",
             ],
         );
         check(&[], &["ARCHITECTURE.md is not there"]);

@@ -10,6 +10,7 @@ use crate::data::DataError;
 
 /// Why a captioner could not be trained, loaded or used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// Data that cannot be taken.
     Data(DataError),

@@ -23,6 +23,7 @@ pub struct Step {
 }
 
 /// Shows how a training stands; made at its start, told of each step, finished at its end.
+#[derive(Debug)]
 pub struct Progress {
     epochs: u64,
     steps: u64,

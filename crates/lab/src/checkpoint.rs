@@ -37,6 +37,9 @@ pub struct Checkpoint<S> {
 
 impl<S> Checkpoint<S> {
     /// The tensor called `name`, which must have this shape.
+    ///
+    /// # Errors
+    /// If there is none of this name, or it has another shape; the error names the file.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor, FileError> {
         let error = |problem| FileError::new(&self.path, problem, "give a checkpoint of this very model");
         let found = self.tensors.get(name).ok_or_else(|| error(format!("has no tensor `{name}`")))?;
@@ -47,6 +50,9 @@ impl<S> Checkpoint<S> {
     }
 
     /// The elements of the `f32` tensor called `name`, which must have this shape.
+    ///
+    /// # Errors
+    /// As for [`tensor`](Checkpoint::tensor), and if it is of another type.
     pub fn f32s(&self, name: &str, shape: &[usize]) -> Result<&[f32], FileError> {
         match &self.tensor(name, shape)?.values {
             Values::F32(values) => Ok(values),
@@ -100,6 +106,9 @@ struct Version {
 /// assert_eq!(checkpoint.state, ("warm".to_string(), 3));
 /// # Ok::<(), lab::files::FileError>(())
 /// ```
+///
+/// # Errors
+/// If a file cannot be written, or the state does not come back from JSON as it was or is too long.
 pub fn save<S>(path: &Path, tensors: &[NamedTensor<'_>], state: &S) -> Result<(), FileError>
 where
     S: Serialize + DeserializeOwned,
@@ -134,6 +143,9 @@ where
 }
 
 /// Reads the checkpoint at `path`; a damaged or foreign one is an error that says which file and what is wrong with it.
+///
+/// # Errors
+/// If a file cannot be read, is damaged or is none of ours.
 pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Checkpoint<S>, FileError> {
     let record = read_record(path)?;
     let tensors = read_tensors(path, &record.tensors)?;
@@ -148,6 +160,9 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Checkpoint<S>, FileError
 }
 
 /// Removes the checkpoint at `path` and its tensors; one that is not there is well.
+///
+/// # Errors
+/// If a file that is there cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     let name = name_of(path)?;
     match fs::remove_file(path) {

@@ -53,6 +53,9 @@ impl Checkpoints {
     }
 
     /// The steps of which there is a checkpoint, ascending; none when there is no folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
     pub fn steps(&self) -> Result<Vec<u64>, FileError> {
         if !fs::exists(&self.folder).map_err(|error| FileError::system(&self.folder, "read", &error))? {
             return Ok(Vec::new());
@@ -64,6 +67,9 @@ impl Checkpoints {
     }
 
     /// Saves the checkpoint of a step, then removes the older ones that need not be kept; gives its path.
+    ///
+    /// # Errors
+    /// If a file cannot be written or an older one removed; those before are kept then.
     pub fn save<S>(&self, step: u64, tensors: &[NamedTensor<'_>], state: &S) -> Result<PathBuf, FileError>
     where
         S: Serialize + DeserializeOwned,
@@ -82,6 +88,9 @@ impl Checkpoints {
     /// The newest checkpoint that can be read, or `None` when none was ever saved.
     ///
     /// When there are some and none can be read, that is an error: starting anew over them would be a loss.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or there are checkpoints and none that can be.
     pub fn latest<S: DeserializeOwned>(&self) -> Result<Option<Latest<S>>, FileError> {
         let mut skipped = Vec::new();
         for step in self.steps()?.into_iter().rev() {

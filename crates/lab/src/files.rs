@@ -60,11 +60,17 @@ impl std::error::Error for FileError {}
 /// assert_eq!(std::fs::read(&path).unwrap(), b"{}");
 /// # Ok::<(), lab::files::FileError>(())
 /// ```
+///
+/// # Errors
+/// If the file cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_atomically_with(path, |file| file.write_all(bytes))
 }
 
 /// The same where `write` puts the bytes into the file, so that they need not be in memory together.
+///
+/// # Errors
+/// If the file cannot be written, or `write` fails.
 pub fn write_atomically_with(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -120,6 +126,9 @@ pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
 }
 
 /// Makes a folder and those it lies in, durably; one that exists is well.
+///
+/// # Errors
+/// If a folder cannot be made, or a file is in its place.
 pub fn create_folder(folder: &Path) -> Result<(), FileError> {
     // Those that are missing: what is durable in a folder is lost with the folder.
     let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
@@ -132,6 +141,9 @@ pub fn create_folder(folder: &Path) -> Result<(), FileError> {
 }
 
 /// The names in a folder, sorted; names that are not UTF-8 are none of ours and are left out.
+///
+/// # Errors
+/// If the folder cannot be read.
 pub fn list_folder(folder: &Path) -> Result<Vec<String>, FileError> {
     let failed = |error: io::Error| FileError::system(folder, "listed", &error);
     let mut names = Vec::new();
@@ -143,6 +155,9 @@ pub fn list_folder(folder: &Path) -> Result<Vec<String>, FileError> {
 }
 
 /// All bytes of a plain file of at most `limit` bytes.
+///
+/// # Errors
+/// If it cannot be read, is no plain file, or is longer.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let failed = |error: io::Error| FileError::system(path, "read", &error);
     // Asked before opening, because opening a pipe waits for its writer.
@@ -171,6 +186,9 @@ pub fn plain_length(path: &Path) -> Result<u64, FileError> {
 }
 
 /// The text of a plain file of at most `limit` bytes.
+///
+/// # Errors
+/// As for [`read_file`], and if it is no UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
     String::from_utf8(read_file(path, limit)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

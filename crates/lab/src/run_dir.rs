@@ -61,6 +61,9 @@ impl RunDir {
     /// assert_eq!(lab::run_dir::read_metrics(&path)?[0]["loss"], 31.4);
     /// # Ok::<(), lab::files::FileError>(())
     /// ```
+    ///
+    /// # Errors
+    /// If the folder holds something else, another process writes there, or a file cannot be written.
     pub fn open<C: Serialize>(path: &Path, config: &C) -> Result<RunDir, FileError> {
         let file = path.join(CONFIG);
         let config = serde_json::to_string_pretty(config).map_err(|error| {
@@ -100,6 +103,9 @@ impl RunDir {
 
     /// Appends one line of metrics: a struct or a map, which becomes one JSON object; NaN and infinity become `null`.
     /// Numbers and texts of metrics with a `step` are events for TensorBoard as well.
+    ///
+    /// # Errors
+    /// If the files cannot be written, or the metrics are no object.
     pub fn append<M: Serialize>(&mut self, metrics: &M) -> Result<(), FileError> {
         let path = self.path.join(METRICS);
         let refused = |problem| FileError::new(&path, problem, "give a struct or a map with string keys");
@@ -121,6 +127,9 @@ impl RunDir {
     }
 
     /// Makes the metrics durable; called before a checkpoint that counts on them.
+    ///
+    /// # Errors
+    /// If the system does not say that they are.
     pub fn sync(&mut self) -> Result<(), FileError> {
         let path = self.path.join(METRICS);
         self.metrics.sync_data().map_err(|error| FileError::system(path, "made durable", &error))?;
@@ -128,12 +137,18 @@ impl RunDir {
     }
 
     /// Writes all metrics as `metrics.csv`, which replaces the one before.
+    ///
+    /// # Errors
+    /// If the metrics cannot be read or the file not be written.
     pub fn write_csv(&self) -> Result<(), FileError> {
         files::write_atomically(&self.path.join(CSV), csv(&read_metrics(&self.path)?).as_bytes())
     }
 
     /// Drops the metrics from the first line whose `step` is after this one: a run that goes on from a checkpoint
     /// records those steps again.
+    ///
+    /// # Errors
+    /// If the metrics cannot be read or written.
     pub fn rewind(&mut self, step: u64) -> Result<(), FileError> {
         self.cut_metrics(|line| {
             let line: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
@@ -160,6 +175,9 @@ pub fn checkpoints_of(path: &Path) -> Checkpoints {
 }
 
 /// The settings of the run in a folder.
+///
+/// # Errors
+/// If the file cannot be read, or holds other settings than those asked for.
 pub fn read_config<C: DeserializeOwned>(path: &Path) -> Result<C, FileError> {
     let file = path.join(CONFIG);
     serde_json::from_str(&files::read_text(&file, LONGEST_CONFIG)?).map_err(|error| {
@@ -172,6 +190,9 @@ pub fn read_config<C: DeserializeOwned>(path: &Path) -> Result<C, FileError> {
 }
 
 /// All metrics of the run in a folder, which may be running: a line that is still being written is left out.
+///
+/// # Errors
+/// If the file cannot be read, or a whole line is no JSON.
 pub fn read_metrics(path: &Path) -> Result<Vec<Value>, FileError> {
     let file = path.join(METRICS);
     let text = files::read_file(&file, LONGEST_METRICS)?;
@@ -185,11 +206,17 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Value>, FileError> {
 }
 
 /// A number of metrics for `#[serde(deserialize_with)]`: NaN and infinity were written as `null`, which is read as NaN.
+///
+/// # Errors
+/// If it is neither a number nor `null`.
 pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// Numbers of metrics, like [`number`].
+///
+/// # Errors
+/// If one is neither a number nor `null`.
 pub fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
     let numbers: Vec<Option<f64>> = Vec::deserialize(from)?;
     Ok(numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect())

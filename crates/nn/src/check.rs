@@ -71,6 +71,9 @@ impl From<RunError> for CheckError {
 /// check::gradients(&params, |tape| affine.apply(x.on(tape)).tanh())?;
 /// # Ok::<(), check::CheckError>(())
 /// ```
+///
+/// # Errors
+/// If a gradient and the difference are too far apart, with the weight's name and the entry, or the function cannot be evaluated.
 pub fn gradients(
     params: &Params,
     record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,

@@ -10,6 +10,9 @@ use crate::params::Params;
 /// What a parameter can be asked for by: its name or its handle.
 pub trait Key {
     /// The parameter's handle, or that there is none of this name.
+    ///
+    /// # Errors
+    /// If the store has no parameter of this name.
     fn param_of(self, params: &Params) -> Result<Param, ParamError>;
 }
 
@@ -29,6 +32,7 @@ impl Key for Param {
 
 /// Why a value cannot be found or taken; the message names the parameter.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ParamError {
     /// No parameter has this name.
     Unknown {

@@ -162,12 +162,18 @@ impl Params {
     }
 
     /// The handle of a parameter by its name.
+    ///
+    /// # Errors
+    /// If there is none of this name.
     #[track_caller]
     pub fn find(&self, key: impl Key) -> Result<Param, ParamError> {
         key.param_of(self)
     }
 
     /// The value of a parameter by name or handle.
+    ///
+    /// # Errors
+    /// If there is none of this name.
     #[track_caller]
     pub fn get(&self, key: impl Key) -> Result<&Tensor, ParamError> {
         Ok(&self[self.find(key)?])
@@ -176,6 +182,9 @@ impl Params {
     /// Replaces the value of a parameter by name or handle, rounding it to the type of the store.
     ///
     /// The error names the parameter, for values that come from a file.
+    ///
+    /// # Errors
+    /// If there is none of this name, or the value has another shape or no floating-point type.
     #[track_caller]
     pub fn set(&mut self, key: impl Key, value: Tensor) -> Result<(), ParamError> {
         let param = self.find(key)?;

@@ -82,6 +82,7 @@ pub struct Severed {
 
 /// Why a step was not taken. Weights and slots are as they were.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The loss is not finite.
     Loss {
@@ -252,6 +253,9 @@ impl<O: Optimizer> Trainer<O> {
     }
 
     /// Computes a loss without taking a step, and without noise.
+    ///
+    /// # Errors
+    /// If a value cannot be taken, such as a word outside the vocabulary.
     pub fn evaluate(
         &mut self,
         params: &Params,

@@ -76,11 +76,17 @@ impl From<RunError> for CheckError {
 /// check::grad(&[x], |v| v[0].dot(v[0]).tanh())?;
 /// # Ok::<(), check::CheckError>(())
 /// ```
+///
+/// # Errors
+/// If a gradient and the difference are too far apart, with the entry that is, or `f` cannot be evaluated.
 pub fn grad(operands: &[Tensor], f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>) -> Result<f64, CheckError> {
     compare(operands, |vars| project(f(vars), 0))
 }
 
 /// Compares the gradients of the gradients of `f` with central differences of the gradients.
+///
+/// # Errors
+/// As for [`grad`].
 pub fn second_order(
     operands: &[Tensor],
     f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>,

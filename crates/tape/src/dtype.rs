@@ -42,8 +42,15 @@ impl DType {
     }
 }
 
-/// A Rust type that tensors can hold.
-pub trait Element: Copy + Default + PartialEq + Send + Sync + Debug + Display + 'static {
+/// There are kernels for three types, and no other can be added from outside.
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that tensors can hold: `f32`, `f64` or `i32`.
+pub trait Element:
+    sealed::Sealed + Copy + Default + PartialEq + Send + Sync + Debug + Display + 'static
+{
     /// The corresponding [`DType`].
     const DTYPE: DType;
     /// Wraps owned elements.
@@ -64,6 +71,8 @@ pub trait Real: Element + Multiply + num_traits::Float + AddAssign + MulAssign +
 
 macro_rules! element {
     ($type:ident, $dtype:ident) => {
+        impl sealed::Sealed for $type {}
+
         impl Element for $type {
             const DTYPE: DType = DType::$dtype;
             fn wrap(elements: Vec<Self>) -> Data {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::error::RunError;
 use crate::graph::{Graph, NodeId};
 use crate::kernels::{Threads, machine::Machine};
+use crate::passes::Pass;
 use crate::plan::{Home, Operand, Plan};
 use crate::plans::Plans;
 use crate::profile::{Profile, Roof};
@@ -66,6 +67,12 @@ impl Engine {
             _ => Pool::Own(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?),
         };
         Ok(Engine { pool, ..Engine::default() })
+    }
+
+    /// The same engine, which makes its plans by other passes than the [`PIPELINE`](crate::passes::PIPELINE): by some of those
+    /// only, or with passes of one's own among them.
+    pub fn with_passes(self, passes: Vec<Pass>) -> Engine {
+        Engine { plans: Plans::by(passes), ..self }
     }
 
     /// Computes values of one tape.

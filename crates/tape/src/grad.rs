@@ -14,6 +14,7 @@
 //! backward body takes what it needs from the second run.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -111,6 +112,18 @@ pub struct Adjoint<'a, 't> {
     id: NodeId,
     node: &'a Node,
     upstream: Var<'t>,
+}
+
+impl fmt::Debug for Adjoint<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Adjoint { wanted, node, upstream, .. } = self;
+        let mut debug = f.debug_struct("Adjoint");
+        debug
+            .field("op", &node.op)
+            .field("wanted", wanted)
+            .field("upstream", upstream)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'t> Adjoint<'_, 't> {

@@ -148,7 +148,9 @@ impl Graph {
         self.nodes.iter().enumerate().map(|(index, node)| (NodeId::at(index), node))
     }
 
-    pub(crate) fn push(&mut self, node: Node) -> NodeId {
+    /// Appends a node whose inputs are there already, as a pass does; its place. A [`Tape`](crate::Tape) infers shape and type,
+    /// here the caller knows them.
+    pub fn push(&mut self, node: Node) -> NodeId {
         let id = NodeId::at(self.nodes.len());
         debug_assert!(node.inputs.iter().all(|input| *input < id), "inputs come before their users");
         if let Op::Input(_) = node.op {

@@ -19,6 +19,9 @@ use crate::var::Var;
 
 /// Computes values of one tape.
 ///
+/// # Errors
+/// If an operation meets a value that it cannot take, such as an index outside a table.
+///
 /// # Panics
 /// If there are values of different tapes, or a scan is being recorded.
 #[track_caller]

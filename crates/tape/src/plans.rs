@@ -3,6 +3,7 @@
 //! A recording that never left its trail is known by the stamp of the trail and by the wanted nodes, without a
 //! look at the program. Any other is found by its structure: a hash, then a comparison of all nodes.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::Op;
+use crate::passes::{PIPELINE, Pass};
 use crate::plan::Plan;
 use crate::program::Program;
 
@@ -17,8 +19,10 @@ use crate::program::Program;
 const PLANS: usize = 64;
 
 /// Plans by the programs that they were made for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plans {
+    /// What each is made by.
+    passes: Cow<'static, [Pass]>,
     kept: Vec<Kept>,
     /// Counts the plans that were asked for.
     clock: u64,
@@ -33,7 +37,18 @@ struct Kept {
     used: u64,
 }
 
+impl Default for Plans {
+    fn default() -> Plans {
+        Plans::by(PIPELINE)
+    }
+}
+
 impl Plans {
+    /// No plans yet, to be made by these passes.
+    pub fn by(passes: impl Into<Cow<'static, [Pass]>>) -> Plans {
+        Plans { passes: passes.into(), kept: Vec::new(), clock: 0 }
+    }
+
     /// How many plans are kept.
     pub fn len(&self) -> usize {
         self.kept.len()
@@ -60,7 +75,8 @@ impl Plans {
         {
             self.kept.swap_remove(oldest);
         }
-        let plan = Arc::new(Plan::new(Program { graph: graph_of(nodes), outputs: outputs.to_vec() }));
+        let program = Program { graph: graph_of(nodes), outputs: outputs.to_vec() };
+        let plan = Arc::new(Plan::with_passes(program, &self.passes));
         self.kept.push(Kept { plan: Arc::clone(&plan), hash, stamp, used: self.clock });
         plan
     }

@@ -23,7 +23,7 @@ pub struct Profile {
 }
 
 /// One instruction of a profile, all its runs together.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ProfileRow {
     /// What it does: the name of the operation with its attributes.
     pub name: String,
@@ -44,7 +44,7 @@ pub struct ProfileRow {
 }
 
 /// The most that one thread of a machine can do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Roof {
     /// Floating-point operations a second: multiply-adds of `f32` that never leave the registers.
     pub flops: f64,

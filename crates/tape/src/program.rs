@@ -19,7 +19,8 @@ pub struct Program {
 impl Program {
     /// Builds a program by handing over the nodes one after another, inputs already renumbered.
     /// `place` returns where in the new graph the node's value is: a new node or one that is there.
-    pub(crate) fn rebuild(&self, mut place: impl FnMut(&mut Graph, NodeId, Node) -> NodeId) -> Program {
+    /// Inputs have to be placed too, each in its turn: their numbers are how values are given.
+    pub fn rebuild(&self, mut place: impl FnMut(&mut Graph, NodeId, Node) -> NodeId) -> Program {
         let mut graph = Graph::default();
         let mut moved: Vec<NodeId> = Vec::with_capacity(self.graph.nodes.len());
         for (id, node) in self.graph.iter() {
@@ -43,8 +44,9 @@ impl Program {
         parts
     }
 
-    /// Applies a pass to the bodies of all scans, and to bodies within bodies.
-    pub(crate) fn map_bodies(self, pass: &mut impl FnMut(Program) -> Program) -> Program {
+    /// Applies a pass to the bodies of all scans, and to bodies within bodies. What is wanted of a body are its outputs, and
+    /// the pass must keep their number and their shapes.
+    pub fn map_bodies(self, pass: &mut impl FnMut(Program) -> Program) -> Program {
         self.map_steps(&mut |body, _| pass(body))
     }
 

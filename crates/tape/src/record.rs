@@ -23,7 +23,7 @@ use crate::trail::Shelf;
 use crate::var::Var;
 
 /// A named value that programs share, such as a parameter of a model.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Leaf {
     /// The name in dumps and messages.
     pub name: String,
@@ -251,6 +251,9 @@ impl Tape {
     }
 
     /// Records an operation, or says why the operands do not fit.
+    ///
+    /// # Errors
+    /// If the operands do not fit; nothing is recorded then.
     #[track_caller]
     pub fn try_push<'t>(&'t self, op: impl Into<Op>, operands: &[Var<'t>]) -> Result<Var<'t>, ShapeError> {
         let op = op.into();

@@ -8,13 +8,15 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::golden;
+use common::{golden, spread};
 use tape::error::ShapeError;
 use tape::grad::Adjoint;
-use tape::ops::{Gradients, Io, Kind, Meta, Rule};
+use tape::graph::Node;
+use tape::ops::{Gradients, Io, Kind, Meta, Op, Rule, Unary};
 use tape::passes::{self, PIPELINE, Pass};
+use tape::program::Program;
 use tape::text::parse_with;
-use tape::{Custom, DType, Shape};
+use tape::{Custom, DType, Engine, Packing, Shape, Tape, Var, interpret, scan};
 
 /// What begins something, as `send` in the files.
 struct Send;
@@ -40,9 +42,13 @@ impl Rule for Send {
     }
 }
 
+/// What every plan ends with.
+const BEHIND: [Pass; 1] = [("hasten", passes::hasten)];
+
 /// The passes of a line such as `after simplify, remove_dead`.
 fn named(line: &str) -> Vec<Pass> {
-    let pass = |name: &str| *PIPELINE.iter().find(|(known, _)| *known == name.trim()).expect(name);
+    let all = || PIPELINE.iter().chain(&BEHIND);
+    let pass = |name: &str| *all().find(|(known, _)| *known == name.trim()).expect(name);
     line.split(',').map(pass).collect()
 }
 
@@ -66,7 +72,66 @@ fn programs_are_rewritten_as_the_files_say() {
         // The program before is written again too, so that all files are laid out alike.
         golden(&format!("passes/{name}"), &format!("{title}\n\n{program}\nafter {passes}\n\n{after}"));
     }
-    for (pass, _) in PIPELINE {
+    for (pass, _) in PIPELINE.iter().chain(&BEHIND) {
         assert!(names.iter().any(|name| name.starts_with(pass)), "{pass} has no golden file");
     }
+}
+
+/// A pass of a user's: the hyperbolic tangent of every product.
+fn bound_products(program: Program) -> Program {
+    let mut rewrite = |program: Program| {
+        program.rebuild(|graph, _, node| {
+            let bounded = (node.op.kind() == Kind::Product).then(|| node.clone());
+            let product = graph.push(node);
+            bounded.map_or(product, |node| {
+                graph.push(Node { op: Unary::Tanh.into(), inputs: [product].into_iter().collect(), ..node })
+            })
+        })
+    };
+    let program = program.map_bodies(&mut rewrite);
+    rewrite(program)
+}
+
+/// Products outside a loop, in it, and such as leave it.
+fn recurrence<'t>(tape: &'t Tape, product: impl Fn(Var<'t>, Var<'t>) -> Var<'t>) -> Vec<Var<'t>> {
+    let operand = |shape: &[usize], salt| tape.input(spread(shape, salt, DType::F64));
+    let (h0, x) = (operand(&[3, 4], 1), operand(&[6, 2], 2));
+    let (wx, wh, out) = (operand(&[2, 4], 3), operand(&[4, 4], 4), operand(&[4, 2], 5));
+    let (last, outputs) = scan(&Packing::ragged(&[3, 2, 1]), h0, x, |h, x| {
+        let h = (product(x, wx) + product(h, wh)).sin();
+        (h, product(h, out))
+    });
+    vec![last, outputs, product(last, out)]
+}
+
+#[test]
+fn a_pass_of_ones_own_runs_wherever_it_is_put() {
+    let by_hand = Tape::new(DType::F64);
+    let expected = interpret(&recurrence(&by_hand, |a, b| a.dot(b).tanh())).expect("it runs");
+    for place in 0..=PIPELINE.len() {
+        let (before, after) = PIPELINE.split_at(place);
+        let own: Pass = ("bound_products", bound_products);
+        let mut engine = Engine::new().with_passes([before, &[own], after].concat());
+        let tape = Tape::new(DType::F64);
+        let run = engine.run(&recurrence(&tape, |a, b| a.dot(b))).expect("it runs");
+        for (output, expected) in expected.iter().enumerate() {
+            let found = run.tensor(output).to_f64();
+            let furthest =
+                found.iter().zip(expected.to_f64()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(furthest < 1e-14, "at place {place}, output {output}: {furthest:e}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "after lose_a_row: %3 = tanh: its rule infers")]
+fn a_pass_that_breaks_a_program_is_named() {
+    fn lose_a_row(mut program: Program) -> Program {
+        let is_tanh = |node: &&mut Node| matches!(node.op, Op::Unary(Unary::Tanh));
+        program.graph.nodes.iter_mut().find(is_tanh).expect("a tanh").shape = Shape::from([2]);
+        program
+    }
+    let tape = Tape::new(DType::F64);
+    let x = tape.input(spread(&[3], 1, DType::F64));
+    let _ = Engine::new().with_passes(vec![("lose_a_row", lose_a_row)]).run(&[(x * 2.0).tanh()]);
 }

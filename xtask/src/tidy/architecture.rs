@@ -16,6 +16,7 @@ const FOLDERS: [&str; 12] = [
 /// The page, taken apart.
 pub struct Page {
     mentions: Vec<Mention>,
+    dependencies: Vec<Dependency>,
 }
 
 /// A word in backticks.
@@ -28,12 +29,23 @@ struct Mention {
     section: Option<String>,
     /// Whether its block has words enough to say something.
     explained: bool,
+    /// Whether it is what a list item is about: the first word of one that begins with it.
+    heads: bool,
+}
+
+/// A row of the table of dependencies.
+struct Dependency {
+    name: String,
+    /// Where it is used, in words.
+    used_by: String,
+    /// From 1.
+    line: usize,
 }
 
 impl Page {
     /// Takes the page apart; a section is about the crate that its heading, or one above it, names.
     pub fn parse(text: &str, crates: &[&str]) -> Page {
-        let mut mentions = Vec::new();
+        let (mut mentions, mut dependencies) = (Vec::new(), Vec::new());
         let mut headings: Vec<(usize, Option<String>)> = Vec::new();
         for block in blocks(text) {
             let level = block.text.bytes().take_while(|byte| *byte == b'#').count();
@@ -45,14 +57,23 @@ impl Page {
             let (words, prose) = split_backticks(&block.text);
             let explained =
                 prose.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count() >= 3;
-            mentions.extend(words.into_iter().map(|(offset, word)| Mention {
+            if let Some((name, used_by)) = row(&block.text) {
+                dependencies.push(Dependency {
+                    name: name.into(),
+                    used_by: used_by.into(),
+                    line: block.line,
+                });
+            }
+            let head = block.text.trim_start().strip_prefix("* `").is_some();
+            mentions.extend(words.into_iter().enumerate().map(|(number, (offset, word))| Mention {
+                heads: head && number == 0,
                 word: word.trim_end_matches('/').to_string(),
                 line: block.line + block.text[..offset].matches('\n').count(),
                 section: section.clone(),
                 explained,
             }));
         }
-        Page { mentions }
+        Page { mentions, dependencies }
     }
 
     /// Paths that are named and do not exist.
@@ -82,6 +103,50 @@ impl Page {
         unsaid.map(|(_, name, path)| format!("ARCHITECTURE.md says nothing of `{name}` ({path})")).collect()
     }
 
+    /// Modules that list items of a crate's section are about, and that are not there.
+    pub fn gone_modules(&self, paths: &BTreeSet<String>) -> Vec<String> {
+        let gone = |mention: &&Mention| {
+            let Some(package) = mention.section.as_ref().filter(|_| mention.heads) else { return false };
+            let sources = format!("crates/{package}/src/");
+            let is_it = |path: &String| {
+                let place = path.strip_prefix(&sources).map(|path| path.strip_suffix(".rs").unwrap_or(path));
+                place.is_some_and(|place| place.split('/').next_back() == Some(&mention.word))
+            };
+            // A path is looked for by `missing_paths`.
+            !is_path(&mention.word) && !paths.iter().any(is_it)
+        };
+        let gone = self.mentions.iter().filter(gone);
+        gone.map(|mention| {
+            let section = mention.section.as_deref().unwrap_or_default();
+            format!("ARCHITECTURE.md:{}: `{section}` has no module `{}`", mention.line, mention.word)
+        })
+        .collect()
+    }
+
+    /// Rows of the table of dependencies that do not say who uses what they are about.
+    pub fn wrong_users(&self, manifests: &[&Text], crates: &[&str]) -> Vec<String> {
+        let mut findings = Vec::new();
+        for Dependency { name, used_by, line } in &self.dependencies {
+            let said: Vec<&str> = used_by.split(|c: char| !c.is_alphanumeric()).collect();
+            let users =
+                manifests.iter().filter(|manifest| manifest::dependencies(&manifest.text).contains(name));
+            let users: BTreeSet<&str> = users.map(|manifest| owner(&manifest.path)).collect();
+            if users.is_empty() {
+                findings.push(format!("ARCHITECTURE.md:{line}: no package has the dependency `{name}`"));
+                continue;
+            }
+            for package in crates.iter().chain(&["xtask"]) {
+                let wrong = match (users.contains(package), said.contains(package)) {
+                    (true, false) => "uses it too",
+                    (false, true) => "does not use it",
+                    _ => continue,
+                };
+                findings.push(format!("ARCHITECTURE.md:{line}: `{name}`: {package} {wrong}"));
+            }
+        }
+        findings
+    }
+
     /// Dependencies of a package of which nothing is said.
     pub fn unexplained_dependencies(&self, manifest: &Text, crates: &[&str]) -> Vec<String> {
         let names = manifest::dependencies(&manifest.text).into_iter();
@@ -95,6 +160,19 @@ impl Page {
             })
             .collect()
     }
+}
+
+/// The dependency of a row such as "| `rayon` | tape, caption | threads |", and where it says that it is used.
+fn row(block: &str) -> Option<(&str, &str)> {
+    let mut cells = block.strip_prefix("| `")?.split('|');
+    let name = cells.next()?.trim().strip_suffix('`')?;
+    Some((name, cells.next()?))
+}
+
+/// The package of a manifest, as the table calls it.
+fn owner(manifest: &str) -> &str {
+    let path = manifest.strip_prefix("crates/").unwrap_or(manifest);
+    path.split_once('/').map_or("the root", |(name, _)| name)
 }
 
 /// Lines that belong together.
@@ -280,6 +358,54 @@ mod tests {
         let both = ["crates/lab/src/data", "crates/lab/src/data.rs"].map(String::from).into();
         let found = Page::parse("", &CRATES).unexplained_modules(&both);
         assert_eq!(found, ["ARCHITECTURE.md says nothing of `data` (crates/lab/src/data.rs)"]);
+    }
+
+    #[test]
+    fn a_list_item_is_about_a_module_that_is_there() {
+        let paths = [
+            "crates/lab/src",
+            "crates/lab/src/files.rs",
+            "crates/lab/src/data",
+            "crates/lab/src/data/rows.rs",
+        ];
+        let paths = paths.map(String::from).into();
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(Page::parse(text, &CRATES).gone_modules(&paths), expected, "{text}");
+        };
+        check("## crates/lab\n* `files`: whole\n* `data/`: pictures\n  * `rows`: one of them", &[]);
+        check(
+            "## crates/lab\n* `file`: whole, see `gone`",
+            &["ARCHITECTURE.md:2: `lab` has no module `file`"],
+        );
+        check("## crates/tape\n\n* `files`: whole", &["ARCHITECTURE.md:3: `tape` has no module `files`"]);
+        check("## Elsewhere\n* `gone`: was never there\n\n## lab\n`gone` stands in a sentence", &[]);
+    }
+
+    #[test]
+    fn the_table_says_who_uses_a_dependency() {
+        let manifest = |path: &str, names: &[&str]| {
+            let lines: String = names.iter().map(|name| format!("{name}.workspace = true\n")).collect();
+            Text { path: path.to_string(), text: format!("[dependencies]\n{lines}") }
+        };
+        let manifests = [
+            manifest("crates/lab/Cargo.toml", &["serde", "rand"]),
+            manifest("crates/tape/Cargo.toml", &["rand"]),
+            manifest("Cargo.toml", &["criterion"]),
+        ];
+        let check = |rows: &str, expected: &[&str]| {
+            let page = Page::parse(rows, &CRATES);
+            assert_eq!(page.wrong_users(&manifests.each_ref(), &CRATES), expected, "{rows}");
+        };
+        check(
+            "| `serde` | lab | states |\n| `rand` | tests of tape, lab | numbers |\n| `criterion` | benches | times |",
+            &[],
+        );
+        check("| `rand` | tape | numbers |", &["ARCHITECTURE.md:1: `rand`: lab uses it too"]);
+        check("| `serde` | lab, tape | states |", &["ARCHITECTURE.md:1: `serde`: tape does not use it"]);
+        check(
+            "|a|b|\n| `gone` | lab | states |",
+            &["ARCHITECTURE.md:2: no package has the dependency `gone`"],
+        );
     }
 
     #[test]

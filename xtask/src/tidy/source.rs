@@ -2,6 +2,9 @@
 
 use super::{KERNELS, Text};
 
+/// Lines of an example.
+const EXAMPLE_LINES: usize = 120;
+
 /// Lines of a file that need no explanation.
 const LINES: usize = 600;
 
@@ -17,6 +20,20 @@ pub fn unexplained_length(source: &Text) -> Option<String> {
     })
 }
 
+/// An example that is not read in one go.
+pub fn long_example(source: &Text) -> Option<String> {
+    let lines = source.text.lines().count();
+    let is_example = source.path.starts_with("examples/");
+    (is_example && lines > EXAMPLE_LINES).then(|| {
+        format!("{} has {lines} lines, and {EXAMPLE_LINES} are the limit for an example", source.path)
+    })
+}
+
+/// The words of some code.
+pub fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+}
+
 /// The module documentation up to its first empty line, on one line.
 fn first_paragraph(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
@@ -26,14 +43,12 @@ fn first_paragraph(source: &str) -> String {
 /// The lines with the keyword `unsafe`.
 pub fn unsafe_code(source: &Text) -> Vec<String> {
     let code = code_only(&source.text);
-    let word =
-        |line: &str| line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "unsafe");
-    let lines = code.lines().enumerate().filter(|(_, line)| word(line));
+    let lines = code.lines().enumerate().filter(|(_, line)| words(line).any(|word| word == "unsafe"));
     lines.map(|(number, _)| format!("{}:{}: `unsafe` outside {KERNELS}", source.path, number + 1)).collect()
 }
 
 /// The source with comments and literals emptied, line by line as it was.
-fn code_only(source: &str) -> String {
+pub fn code_only(source: &str) -> String {
     let mut code = String::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
@@ -128,6 +143,17 @@ mod tests {
         check("//! Passes. They are long because\n//! they share a walk.", 601, true);
         check("//! Passes.\n//!\n//! They are long because they share a walk.", 601, false);
         check("//! A table, which is read best\n//! in one file.", 601, true);
+    }
+
+    #[test]
+    fn an_example_is_a_page() {
+        let check = |path: &str, lines: usize, well: bool| {
+            let source = Text { path: path.to_string(), text: "\n".repeat(lines) };
+            assert_eq!(long_example(&source).is_none(), well, "{path}");
+        };
+        check("examples/a.rs", 120, true);
+        check("examples/a.rs", 121, false);
+        check("tests/a.rs", 121, true);
     }
 
     #[test]

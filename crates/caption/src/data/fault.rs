@@ -23,6 +23,7 @@ pub struct Fault {
 
 /// Kinds of faults, in the order in which they are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum FaultKind {
     /// A file that cannot be read at all.
     Unreadable,

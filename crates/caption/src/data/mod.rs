@@ -34,6 +34,9 @@ pub trait Source {
     /// One line for the user: what this is and where it lies.
     fn describe(&self) -> String;
     /// Reads or makes the data.
+    ///
+    /// # Errors
+    /// If the data cannot be taken: where, and what is wrong there.
     fn load(&self) -> Result<Dataset, DataError>;
 }
 

@@ -51,6 +51,9 @@ impl Fit {
 /// assert_eq!(pixels.len(), 224 * 224 * 3);
 /// # Ok::<(), caption::data::DataError>(())
 /// ```
+///
+/// # Errors
+/// If the file cannot be read, or is no picture that can be taken.
 pub fn load_picture(path: impl AsRef<Path>, height: u32, width: u32) -> Result<Vec<u8>, DataError> {
     let path = path.as_ref();
     let place = path.display().to_string();
@@ -62,6 +65,9 @@ pub fn load_picture(path: impl AsRef<Path>, height: u32, width: u32) -> Result<V
 }
 
 /// The same for a picture that is in memory, of which another part may be taken; `place` is what errors call it.
+///
+/// # Errors
+/// If these are no picture that can be taken.
 pub fn picture_of_bytes(
     bytes: &[u8],
     place: &str,

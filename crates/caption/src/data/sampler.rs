@@ -46,6 +46,9 @@ pub struct WithReplacement {
 
 impl WithReplacement {
     /// Draws batches of `batch` captions, numbered below `captions`.
+    ///
+    /// # Errors
+    /// If there are no captions, or a batch of none is asked for.
     pub fn new(captions: usize, batch: usize, seed: u64) -> Result<Self, DataError> {
         WithReplacementState { captions, batch, seed, drawn: 0 }.try_into()
     }
@@ -93,6 +96,9 @@ pub struct Epochs {
 
 impl Epochs {
     /// Deals batches of `batch` captions, numbered below `captions`.
+    ///
+    /// # Errors
+    /// If there are no captions, or a batch of none is asked for.
     pub fn new(captions: usize, batch: usize, seed: u64) -> Result<Self, DataError> {
         EpochsState { captions, batch, seed, epoch: 0, position: 0 }.try_into()
     }

@@ -25,6 +25,7 @@ use super::{expect_pairs, mean};
 const SIGMA: f64 = 6.0;
 
 /// How many items have an n-gram in any of their references.
+#[derive(Debug)]
 struct Rarity<'a> {
     items: f64,
     items_with: HashMap<&'a [String], f64>,
@@ -52,12 +53,14 @@ impl<'a> Rarity<'a> {
 }
 
 /// A caption as weighted n-grams of one order.
+#[derive(Debug)]
 struct Vector<'a> {
     entries: BTreeMap<&'a [String], f64>,
     norm: f64,
 }
 
 /// A caption as a vector for each order.
+#[derive(Debug)]
 struct Vectors<'a> {
     orders: [Vector<'a>; ORDERS],
     /// How many bigrams there are, which is what the reference program takes for the length.
@@ -124,6 +127,7 @@ fn score_item(
 }
 
 /// CIDEr-D for captions that come one at a time, with n-grams as rare as they are in a corpus of references.
+#[derive(Debug)]
 pub struct CiderD<'a> {
     references: &'a [Vec<Vec<String>>],
     rarity: Rarity<'a>,

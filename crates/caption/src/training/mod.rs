@@ -355,6 +355,9 @@ impl Training {
     }
 
     /// The loss of a split, per caption and per token, in batches of `size`.
+    ///
+    /// # Errors
+    /// If the split holds what the model cannot take.
     pub fn losses(&mut self, split: &Split, size: usize) -> Result<(f64, f64), Error> {
         Ok(losses(&mut self.trainer.engine, &self.params, &self.model, split, size)?)
     }

@@ -204,6 +204,9 @@ impl Recipe {
     }
 
     /// A sampler of the recipe over so many captions.
+    ///
+    /// # Errors
+    /// If there are no captions, or a batch of none is asked for.
     pub fn sampler(&self, captions: usize) -> Result<AnySampler, DataError> {
         Ok(match self.draw {
             Draw::Epochs => AnySampler::Epochs(Epochs::new(captions, self.batch, self.seed)?),

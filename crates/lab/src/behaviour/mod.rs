@@ -24,11 +24,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::run_dir::{number, numbers};
 
-/// The lines on the page are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../../docs/notes/behaviour.md")]
-struct Page;
-
 /// What a cell does with a batch of a task.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Behaviour {

@@ -23,6 +23,7 @@ const WORK: usize = 64 * 128 * 128 * 128;
 
 /// Why a cell could not be observed.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum BehaviourError {
     /// A figure is not a finite number, as with weights of a training that has diverged.
     NotFinite {

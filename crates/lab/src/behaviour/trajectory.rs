@@ -12,6 +12,8 @@
 //!
 //! All of it is in `f64`, and without noise.
 
+use std::fmt;
+
 use nn::{Cell, Layout, Params, Sequence, zero_state};
 use tape::tensor::Slice;
 use tape::{Bundle, DType, Engine, RunError, Tape, Tensor, Var, Vars, concat, scan, try_grad};
@@ -50,6 +52,15 @@ pub struct Trajectory<'c, C> {
     states: Vec<Tensor>,
     /// Which of them are carried.
     carried: Vec<bool>,
+}
+
+impl<C> fmt::Debug for Trajectory<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Trajectory { hidden, layout, states, carried, .. } = self;
+        let mut debug = f.debug_struct("Trajectory");
+        debug.field("hidden", hidden).field("layout", layout).field("parts", &states.len());
+        debug.field("carried", carried).finish_non_exhaustive()
+    }
 }
 
 /// One recorded step of some rows.

@@ -9,6 +9,7 @@ use crate::files::FileError;
 
 /// What ends a comparison.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum CompareError {
     /// Cells, tasks or settings that make no comparison: what is wrong, and what to do.
     Settings(String),

@@ -32,6 +32,7 @@ pub use results::{CSV, read};
 pub use training::{Trial, train};
 pub use view::{Job, Left, Outline, View};
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,18 @@ pub struct Comparison {
     pub tasks: Vec<Box<dyn Task>>,
     /// How every cell is trained on every task.
     pub settings: Settings,
+}
+
+impl fmt::Debug for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Comparison { cells, tasks, settings } = self;
+        let tasks: Vec<String> = tasks.iter().map(|task| task.name()).collect();
+        f.debug_struct("Comparison")
+            .field("cells", cells)
+            .field("tasks", &tasks)
+            .field("settings", settings)
+            .finish()
+    }
 }
 
 impl Comparison {

@@ -14,6 +14,7 @@ use crate::progress::{Progress, Text, digits, duration};
 use crate::tasks::Measure;
 
 /// A view on a terminal, or as plain lines in a pipe.
+#[derive(Debug)]
 pub struct ProgressView {
     /// How each task is judged.
     measures: Vec<(String, Measure)>,
@@ -25,6 +26,7 @@ pub struct ProgressView {
 }
 
 /// A training that is going on.
+#[derive(Debug)]
 struct Running {
     job: Job,
     step: u64,

@@ -156,9 +156,6 @@ impl<'a> Training<'a> {
             Err(TrainError::Loss { loss }) => return diverged(self.step + 1, format!("the loss is {loss}")),
             // A cell with a weight that its steps do not use: a mistake in its program, not an outcome.
             Err(error @ TrainError::Severed(_)) => panic!("{error}"),
-            Err(error @ (TrainError::Update { .. } | TrainError::NotFinite(_))) => {
-                return diverged(self.step + 1, error.to_string());
-            }
             Err(TrainError::Gradient { loss, names }) => {
                 let names = names.join(", ");
                 return diverged(
@@ -166,6 +163,7 @@ impl<'a> Training<'a> {
                     format!("the loss is {}, but the gradients of {names} are not finite", digits(loss)),
                 );
             }
+            Err(error) => return diverged(self.step + 1, error.to_string()),
         };
         self.times.push(1e3 * start.elapsed().as_secs_f64());
         self.step += 1;

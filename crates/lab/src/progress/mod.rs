@@ -14,6 +14,7 @@ pub use text::{columns, digits, duration, percent, wrapped};
 pub use timing::Speed;
 pub use trend::Trend;
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,16 @@ pub struct Text {
 enum View {
     Bar(Bar),
     Lines { out: Box<dyn Write + Send>, pace: Pace },
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view = match self.view {
+            View::Bar(_) => "a bar",
+            View::Lines { .. } => "lines",
+        };
+        f.debug_struct("Progress").field("start", &self.start).field("view", &view).finish()
+    }
 }
 
 impl Progress {

@@ -29,6 +29,7 @@ pub struct Setting<'a> {
 
 /// Why there is no such task.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum TaskError {
     /// No task has this name.
     Unknown {

@@ -20,7 +20,7 @@ const SQUARE: &str = "adam/v";
 const STEPS: &str = "adam/t";
 
 /// The rule of the equations above, with m and v starting from zero.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Adam {
     /// The learning rate, lr.
     pub learning_rate: f64,

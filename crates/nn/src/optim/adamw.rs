@@ -24,7 +24,7 @@ const STEPS: &str = "adamw/t";
 /// The rule of the equations above, with m and v starting from zero.
 ///
 /// Matrices decay; offsets and gains, which have one axis or none, do not: they are few and not what overfits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AdamW {
     /// The learning rate, lr.
     pub learning_rate: f64,

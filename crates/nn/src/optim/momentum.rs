@@ -14,7 +14,7 @@ use crate::params::Params;
 const STATE: &str = "momentum/v";
 
 /// `v' = μ v - lr g`, `w' = w + v'`, with v starting from zero.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Momentum {
     /// The learning rate, lr.
     pub learning_rate: f64,

@@ -16,7 +16,7 @@ use crate::params::Params;
 const STATE: &str = "rmsprop/s";
 
 /// The rule of the equations above, with s starting from zero.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RmsProp {
     /// The learning rate, lr.
     pub learning_rate: f64,

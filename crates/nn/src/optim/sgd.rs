@@ -11,7 +11,7 @@ use crate::param::Param;
 use crate::params::Params;
 
 /// `w' = w - lr g`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Sgd {
     /// The learning rate, lr.
     pub learning_rate: f64,

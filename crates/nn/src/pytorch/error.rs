@@ -6,6 +6,7 @@ use tape::Shape;
 
 /// Why weights were not taken; the message names the tensor and says what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum PyTorchError {
     /// A tensor is not there.
     Missing {

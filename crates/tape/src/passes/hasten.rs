@@ -2,7 +2,7 @@
 //! that their exchange with other processes would begin when all are computed; moved, each begins while the backward sweep goes
 //! on. Which operations these are says [`Rule::begins`](crate::ops::Rule::begins).
 //!
-//! It comes after `fuse`, so that where something begins does not decide what is computed together. What waits for an end stays
+//! It comes after all other passes, so that where something begins does not decide what is computed together. What waits for an end stays
 //! where it was recorded: behind all beginnings. Left alone: the bodies of loops.
 
 use crate::graph::{Graph, Node, NodeId};

@@ -17,6 +17,9 @@ use crate::program::Program;
 use crate::scan::Scan;
 
 /// The first thing that does not hold, in words.
+///
+/// # Errors
+/// With the first thing that does not hold.
 pub fn verify(program: &Program) -> Result<(), String> {
     if let Some(output) = program.outputs.iter().find(|output| output.index() >= program.graph.nodes.len()) {
         return Err(format!("there is no output %{}", output.index()));

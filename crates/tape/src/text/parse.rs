@@ -32,6 +32,9 @@ use crate::shape::{Dim, Shape};
 /// assert_eq!(wrong.unwrap_err().to_string(), "line 3: tanh gives f32[2, 3], not f32[3, 2]");
 /// # Ok::<(), tape::text::ParseError>(())
 /// ```
+///
+/// # Errors
+/// If the text is no program: the line, and what was expected there.
 #[track_caller]
 pub fn parse(text: &str) -> Result<Program, ParseError> {
     parse_with(text, &[])
@@ -39,6 +42,9 @@ pub fn parse(text: &str) -> Result<Program, ParseError> {
 
 /// Reads a program in which operations of the user's may stand. One is found by its name and its
 /// attributes, which should be words without `#` among them.
+///
+/// # Errors
+/// As for [`parse`].
 #[track_caller]
 pub fn parse_with(text: &str, customs: &[Custom]) -> Result<Program, ParseError> {
     let rows = text.lines().enumerate().map(|(index, line)| Cursor::new(index + 1, line));

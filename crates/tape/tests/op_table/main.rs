@@ -11,6 +11,7 @@ mod custom;
 mod directions;
 mod extremes;
 mod gradients;
+mod jax;
 mod laws;
 mod loops;
 mod programs;

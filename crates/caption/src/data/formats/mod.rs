@@ -28,6 +28,9 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// What this is and where it lies, for one line.
     fn describe(&self) -> String;
     /// All pictures and captions, with what is wrong in them.
+    ///
+    /// # Errors
+    /// If the list itself cannot be read; a bad entry is a fault in the listing.
     fn list(&self) -> Result<Listing, DataError>;
     /// Folders in which its pictures may lie when the user does not say where, the likeliest first.
     fn folders(&self) -> Vec<PathBuf>;

@@ -87,6 +87,9 @@ impl Scenes {
     }
 
     /// Makes the dataset and keeps the scenes.
+    ///
+    /// # Errors
+    /// If pictures would be smaller than 16 by 16, or have no caption or more than five.
     pub fn generate(&self) -> Result<Generated, DataError> {
         self.check()?;
         let vocabulary = Vocabulary::new(words());

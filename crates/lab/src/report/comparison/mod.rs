@@ -82,6 +82,9 @@ impl Comparison {
     }
 
     /// The results in a comparison's folder.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or holds no comparison.
     pub fn read(folder: &Path) -> Result<Comparison, FileError> {
         let (experiment, records) = compare::read(folder)?;
         Ok(Comparison::new(experiment, records))

@@ -8,6 +8,7 @@ use super::vector::{Portable, Vector};
 use crate::kernels::simd::Level;
 
 /// Where a kernel finds its operands. Distances are in elements.
+#[derive(Debug)]
 pub struct Tile<T> {
     /// The inner extent.
     pub depth: usize,
@@ -35,6 +36,7 @@ pub struct Tile<T> {
 pub type Kernel<T> = unsafe fn(&Tile<T>);
 
 /// The kernels for one kind of vectors. Each list begins with that for one row.
+#[derive(Debug)]
 pub struct Kernels<T: 'static> {
     /// Elements of a vector.
     pub lanes: usize,
