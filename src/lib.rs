@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | none | all but what stands below; there are no default features | |
 //! | `onnx` | image encoders in ONNX files: [`caption::data::encoder`], `caption encode` | nothing of the system: it builds `tract-onnx` |
+//! | `mpi` | training and comparing on several processes: [`lab::ranks`], `mpirun -n 2 caption train` | an MPI with its headers, and libclang |
 #![deny(missing_docs)]
 
 pub use caption;

@@ -77,6 +77,10 @@ fn steps(examples: &[String], benches: bool) -> Vec<Step> {
         ),
         cargo("test --locked -p unspool-caption --features onnx --lib --test encoder"),
         cargo("test --locked -p unspool-hostile --features onnx --test bounded --test networks onnx"),
+        cargo(
+            "clippy -p unspool-lab -p unspool-caption --all-targets --features mpi --locked -- -D warnings",
+        ),
+        cargo("test --locked -p unspool-lab -p unspool-caption --features mpi --test ranks"),
         with_variable("RUSTDOCFLAGS", "-D warnings", cargo("doc --workspace --no-deps --locked")),
     ];
     let example = |name: &String| cargo(&format!("run --release --locked --example {name} -- --quick"));
@@ -254,6 +258,8 @@ mod tests {
             "cargo clippy -p unspool-caption -p unspool-hostile --all-targets --features onnx --locked -- -D warnings",
             "cargo test --locked -p unspool-caption --features onnx --lib --test encoder",
             "cargo test --locked -p unspool-hostile --features onnx --test bounded --test networks onnx",
+            "cargo clippy -p unspool-lab -p unspool-caption --all-targets --features mpi --locked -- -D warnings",
+            "cargo test --locked -p unspool-lab -p unspool-caption --features mpi --test ranks",
             "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
             "cargo run --release --locked --example mgu -- --quick",
             "cargo test --release --locked -p unspool-lab --test quick -- --ignored",

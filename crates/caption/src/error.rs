@@ -39,21 +39,45 @@ pub struct Stopped {
     pub cause: Error,
     /// What was being learned from, in words.
     pub batch: Option<String>,
+    /// Whether it was one of several ranks.
+    pub shared: bool,
+}
+
+/// What is left of a training whose newest checkpoint is of this step, and how it goes on; `shared` between ranks or not.
+pub fn kept(step: Option<u64>, shared: bool) -> String {
+    let how = if shared { ", with any number of ranks" } else { "" };
+    match step {
+        Some(step) => {
+            format!(". The checkpoint of step {step} is kept: the same command goes on from there{how}")
+        }
+        None => format!(". There is no checkpoint yet: the same command begins anew{how}"),
+    }
+}
+
+impl Error {
+    /// Whether all ranks of a training come to this error, since it is of what they have in common.
+    pub fn is_of_all_ranks(&self) -> bool {
+        match self {
+            Error::Stopped(stopped) => stopped.cause.is_of_all_ranks(),
+            Error::Train(
+                TrainError::Loss { .. }
+                | TrainError::Gradient { .. }
+                | TrainError::Update { .. }
+                | TrainError::Severed(_),
+            ) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stopped { step, kept, cause, batch } = self;
+        let Stopped { step, kept: newest, cause, batch, shared } = self;
         write!(f, "stopped at step {step}: {cause}")?;
         if let Some(batch) = batch {
             write!(f, "; {batch}")?;
         }
-        match kept {
-            Some(kept) => {
-                write!(f, ". The checkpoint of step {kept} is kept: the same command goes on from there")?
-            }
-            None => write!(f, ". There is no checkpoint yet: the same command begins anew")?,
-        }
+        f.write_str(&kept(*newest, *shared))?;
         if matches!(
             cause,
             Error::Train(TrainError::Loss { .. } | TrainError::Gradient { .. } | TrainError::Update { .. })

@@ -15,10 +15,11 @@
 //! 11. [`sequence_model`]: a cell between a task's inputs and its answers.
 //! 12. [`behaviour`]: why a cell behaves as it does.
 //! 13. [`timing`]: how fast cells are, in turns.
-//! 14. [`compare`]: cells side by side on tasks.
-//! 15. [`report`]: what a comparison has shown, as one page and as tables.
-//! 16. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
-//! 17. [`program`]: all of it from a command line, for cells of one's own too.
+//! 14. [`ranks`]: the processes that one command line has started, and what they agree on.
+//! 15. [`compare`]: cells side by side on tasks.
+//! 16. [`report`]: what a comparison has shown, as one page and as tables.
+//! 17. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
+//! 18. [`program`]: all of it from a command line, for cells of one's own too.
 #![deny(missing_docs)]
 
 pub mod behaviour;
@@ -30,6 +31,7 @@ pub mod files;
 pub mod metrics;
 pub mod program;
 pub mod progress;
+pub mod ranks;
 pub mod report;
 pub mod run_dir;
 pub mod sequence_model;

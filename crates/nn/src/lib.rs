@@ -6,7 +6,7 @@
 //! what a recurrent cell is, [`cells`] are those of the literature, and [`any_cell`] chooses among them by name;
 //! [`stack`], [`residual`], [`noise`] and [`mod@bidirectional`] make more of cells; [`attention`] looks at a memory, also
 //! from within a cell, and [`transformer`] decodes by it alone; [`conv`] and [`pool`] look at pictures; [`optim`],
-//! [`schedule`], [`clip`], [`outliers`] and [`train`] change the numbers; [`check`] holds gradients against differences, and
+//! [`schedule`], [`clip`], [`outliers`] and [`train`] change the numbers, on several ranks by an [`exchange`]; [`check`] holds gradients against differences, and
 //! [`mod@check_cell`] is the battery for a cell; [`pytorch`] takes weights in and gives them out under the names that PyTorch
 //! has for them.
 #![deny(missing_docs)]
@@ -23,6 +23,7 @@ pub mod clip;
 pub mod conv;
 pub mod dropout;
 pub mod embedding;
+pub mod exchange;
 pub mod init;
 pub mod key;
 pub mod layer_norm;
@@ -61,6 +62,7 @@ pub use clip::{clip_by_global_norm, global_norm};
 pub use conv::Conv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
+pub use exchange::Exchange;
 pub use init::Init;
 pub use key::{Key, ParamError};
 pub use layer_norm::LayerNorm;
@@ -78,7 +80,7 @@ pub use sequence::Sequence;
 pub use stack::Stack;
 pub use temporal_affine::TemporalAffine;
 pub use temporal_softmax::{TemporalSoftmax, smoothed_temporal_softmax, temporal_softmax};
-pub use train::{Severed, StepReport, TrainError, Trainer};
+pub use train::{Parts, Severed, StepReport, TrainError, Trainer};
 pub use transformer::{
     DecoderSettings, DecoderState, FeedForward, LayerState, NormPlace, PositionalEncoding,
     TransformerDecoder, TransformerDecoderLayer,

@@ -107,9 +107,10 @@ impl<'t> TemporalSoftmax<'t> {
         self.over(self.words)
     }
 
-    /// The divisor is an input, so that batches with other counts run the same program.
+    /// The sum divided by a count, such as that of the sequences of a batch of which this is a part. The divisor is an input, so
+    /// that batches with other counts run the same program.
     #[track_caller]
-    fn over(&self, count: usize) -> Var<'t> {
+    pub fn over(&self, count: usize) -> Var<'t> {
         self.sum * self.sum.tape().input_number(1.0 / count.max(1) as f64)
     }
 }

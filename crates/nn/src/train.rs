@@ -1,9 +1,15 @@
 //! One step of training: loss, gradients, clipping and update as one program, run once.
 
+mod parts;
+
 use std::fmt;
 
+pub use parts::Parts;
+
 use smallvec::SmallVec;
-use tape::{Engine, NodeId, NotFinite, RunError, Tape, Var, Vars, first_not_finite, try_grad, why_severed};
+use tape::{
+    Engine, NodeId, NotFinite, Run, RunError, Tape, Var, Vars, first_not_finite, try_grad, why_severed,
+};
 
 use crate::clip::{clip_by_global_norm, global_norm};
 use crate::optim::{Optimizer, Updates};
@@ -182,44 +188,26 @@ impl<O: Optimizer> Trainer<O> {
         params: &mut Params,
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
-        let (targets, report, run) = {
+        let checked = {
             let tape = self.tape(params);
-            let Program { used, updates, outputs } = self.program(params, &tape, record(&tape));
-            self.check_severed(params, outputs[0], &used)?;
-            if self.check_numbers
-                && let Some(found) = first_not_finite(&outputs)?
-            {
-                return Err(TrainError::NotFinite(Box::new(found)));
+            let loss = record(&tape);
+            let used = gradients(params, &tape, loss);
+            let program = self.program(params, &tape, loss, used);
+            self.check_severed(params, loss, &program.used)?;
+            if self.check_numbers {
+                self.check_finite(&program.outputs)?;
             }
-            let run = self.engine.run(&outputs)?;
-            let report = StepReport { loss: run.number(0), gradient_norm: run.number(1), skipped: false };
-            if !report.loss.is_finite() {
-                return Err(TrainError::Loss { loss: report.loss });
+            match checked(&mut self.engine, params, &program) {
+                Err(TrainError::Gradient { loss, .. }) => {
+                    let names = self.not_finite(params, &program.used)?;
+                    Err(TrainError::Gradient { loss, names })
+                }
+                other => other.map(|(report, run)| (targets_of(&program), report, run)),
             }
-            if !report.gradient_norm.is_finite() {
-                let names = self.not_finite(params, &used)?;
-                return Err(TrainError::Gradient { loss: report.loss, names });
-            }
-            let targets: SmallVec<[Param; 48]> = updates.iter().map(|(param, _)| *param).collect();
-            let is_bad = |(output, _): &(usize, &Param)| run.slice(output + 2).first_not_finite().is_some();
-            let bad = targets.iter().enumerate().filter(is_bad);
-            let names: Vec<String> = bad.map(|(_, param)| params.name(*param).to_string()).collect();
-            if !names.is_empty() {
-                return Err(TrainError::Update { names });
-            }
-            (targets, report, run)
         };
-        self.steps += 1;
-        if let Some(outliers) = &mut self.outliers
-            && outliers.note(report.gradient_norm)
-        {
-            return Ok(StepReport { skipped: true, ..report });
-        }
+        let (targets, report, run) = checked?;
         // Without the tape the store is alone with its tensors, and they are written in place.
-        for (output, param) in targets.into_iter().enumerate() {
-            params.write(param, run.slice(output + 2));
-        }
-        Ok(report)
+        Ok(settle(&mut self.steps, &mut self.outliers, params, targets, report, &run))
     }
 
     /// The bytes that a step down the gradient of such a loss works in, beside weights and slots. Nothing is computed.
@@ -229,7 +217,9 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
         let tape = self.tape(params);
-        let Program { outputs, .. } = self.program(params, &tape, record(&tape));
+        let loss = record(&tape);
+        let used = gradients(params, &tape, loss);
+        let Program { outputs, .. } = self.program(params, &tape, loss, used);
         let wanted: Vec<NodeId> = outputs.iter().map(|output| output.id()).collect();
         self.engine.plan(&tape.graph(), &wanted).bytes()
     }
@@ -240,10 +230,15 @@ impl<O: Optimizer> Trainer<O> {
         if self.noise { tape.with_noise(noise_seed(params.seed(), self.steps)) } else { tape }
     }
 
-    /// Records what follows a loss in a step.
+    /// Records what follows a loss and its gradients in a step.
     #[track_caller]
-    fn program<'t>(&self, params: &Params, tape: &'t Tape, loss: Var<'t>) -> Program<'t> {
-        let used = gradients(params, tape, loss);
+    fn program<'t>(
+        &self,
+        params: &Params,
+        tape: &'t Tape,
+        loss: Var<'t>,
+        used: Gradients<'t>,
+    ) -> Program<'t> {
         let raw: Vars<'_> = used.iter().map(|(_, gradient)| *gradient).collect();
         let (clipped, norm) = tape.scope("clip", || match self.clip {
             Some(limit) => clip_by_global_norm(&raw, limit),
@@ -289,6 +284,14 @@ impl<O: Optimizer> Trainer<O> {
         Err(TrainError::Severed(params.weights().filter(is_severed).map(severed).collect()))
     }
 
+    /// Names the first of some values that is not finite.
+    fn check_finite(&self, values: &[Var<'_>]) -> Result<(), TrainError> {
+        match first_not_finite(values)? {
+            Some(found) => Err(TrainError::NotFinite(Box::new(found))),
+            None => Ok(()),
+        }
+    }
+
     /// The names of parameters with a gradient that is not finite.
     fn not_finite(&mut self, params: &Params, used: &[(Param, Var<'_>)]) -> Result<Vec<String>, RunError> {
         let norms: Vars<'_> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
@@ -296,6 +299,58 @@ impl<O: Optimizer> Trainer<O> {
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
         Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
     }
+}
+
+/// The weights and slots that a step writes.
+type Targets = SmallVec<[Param; 48]>;
+
+fn targets_of(program: &Program<'_>) -> Targets {
+    program.updates.iter().map(|(param, _)| *param).collect()
+}
+
+/// Runs the program of a step and looks at what it has computed. Of gradients that are not finite no names are given.
+fn checked<'e>(
+    engine: &'e mut Engine,
+    params: &Params,
+    program: &Program<'_>,
+) -> Result<(StepReport, Run<'e>), TrainError> {
+    let run = engine.run(&program.outputs)?;
+    let report = StepReport { loss: run.number(0), gradient_norm: run.number(1), skipped: false };
+    if !report.loss.is_finite() {
+        return Err(TrainError::Loss { loss: report.loss });
+    }
+    if !report.gradient_norm.is_finite() {
+        return Err(TrainError::Gradient { loss: report.loss, names: Vec::new() });
+    }
+    let is_bad = |(output, _): &(usize, &Param)| run.slice(output + 2).first_not_finite().is_some();
+    let targets = targets_of(program);
+    let bad = targets.iter().enumerate().filter(is_bad);
+    let names: Vec<String> = bad.map(|(_, param)| params.name(*param).to_string()).collect();
+    if !names.is_empty() {
+        return Err(TrainError::Update { names });
+    }
+    Ok((report, run))
+}
+
+/// Counts a step and writes what it has computed, unless its gradients are far larger than those before.
+fn settle(
+    steps: &mut u64,
+    outliers: &mut Option<Outliers>,
+    params: &mut Params,
+    targets: Targets,
+    report: StepReport,
+    run: &Run<'_>,
+) -> StepReport {
+    *steps += 1;
+    if let Some(outliers) = outliers
+        && outliers.note(report.gradient_norm)
+    {
+        return StepReport { skipped: true, ..report };
+    }
+    for (output, param) in targets.into_iter().enumerate() {
+        params.write(param, run.slice(output + 2));
+    }
+    report
 }
 
 /// The seed of a step's noise: numbers as far apart as the seeds and steps are different (the finaliser of

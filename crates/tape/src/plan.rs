@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use crate::dtype::DType;
 use crate::kernels::fused::Kernel;
 use crate::ops::{Dot, Kind, Op, ProductSize, Rule};
-use crate::passes::{PIPELINE, Pass, run};
+use crate::passes::{PIPELINE, Pass, hasten, run};
 use crate::program::Program;
 use crate::scan::Scan;
 use crate::shape::{Dim, Elements, Shape};
@@ -289,7 +289,7 @@ impl Plan {
 
     /// Optimises a program by some passes only and places it: what the tests of passes use.
     pub fn with_passes(source: Program, passes: &[Pass]) -> Plan {
-        let optimised = run(source.clone(), passes);
+        let optimised = hasten(run(source.clone(), passes));
         let mut block = place::place(&optimised);
         number(&mut block, 0);
         let work = block.instructions.iter().map(Instruction::work).sum();

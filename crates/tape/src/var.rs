@@ -79,6 +79,14 @@ impl<'t> Var<'t> {
         self.node
     }
 
+    /// The rows and their indices where this is a table of zeros to which rows are added, as the gradient of a table is from
+    /// which rows were taken: see [`Rule::adds_rows`](crate::ops::Rule::adds_rows).
+    pub fn added_rows(self) -> Option<(Var<'t>, Var<'t>)> {
+        let node = self.tape.node(self);
+        let adds = node.op.rule().is_some_and(|rule| rule.adds_rows());
+        adds.then(|| (Var { node: node.inputs[0], ..self }, Var { node: node.inputs[1], ..self }))
+    }
+
     /// The value, computed now by the interpreter.
     ///
     /// # Panics

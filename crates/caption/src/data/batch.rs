@@ -3,6 +3,8 @@
 //! The network is fed a caption without its last entry and is asked for the caption without its first, so that each
 //! step predicts the next word. Targets that are `<NULL>` are not scored.
 
+use std::ops::Range;
+
 use nn::Layout;
 
 use super::{DataError, NULL, Split};
@@ -87,6 +89,32 @@ impl Batch {
         self.fill_captions(split, indices);
         self.pictures.clear();
         self.pictures.resize(indices.len() * split.pictures.size(), 0.0);
+    }
+
+    /// Some of the captions with their pictures, as a batch of their own: cut to the longest of them.
+    ///
+    /// # Panics
+    ///
+    /// Where there are fewer captions.
+    #[track_caller]
+    pub fn rows(&self, rows: Range<usize>) -> Batch {
+        let lengths = &self.layout.lengths()[rows.clone()];
+        let steps = lengths.iter().copied().max().unwrap_or(0);
+        let picture = self.pictures.len() / self.len().max(1);
+        Batch {
+            indices: self.indices[rows.clone()].to_vec(),
+            steps,
+            captions_in: self.cut(&self.captions_in, &rows, steps),
+            captions_out: self.cut(&self.captions_out, &rows, steps),
+            mask: self.cut(&self.mask, &rows, steps),
+            layout: Layout::new(steps, lengths),
+            pictures: self.pictures[rows.start * picture..rows.end * picture].to_vec(),
+        }
+    }
+
+    /// The first steps of some rows of (N, T).
+    fn cut<T: Copy>(&self, padded: &[T], rows: &Range<usize>, steps: usize) -> Vec<T> {
+        rows.clone().flat_map(|row| &padded[row * self.steps..][..steps]).copied().collect()
     }
 
     #[track_caller]
@@ -186,6 +214,19 @@ mod tests {
         let mut new = Batch::default();
         new.fill(&split, &[1]).unwrap();
         assert_eq!(batch, new);
+    }
+
+    #[test]
+    fn some_rows_of_a_batch_are_as_if_they_were_filled() {
+        for split in [features(), split(Pictures::Pixels { height: 1, width: 2, data: (0..12).collect() })] {
+            let mut batch = Batch::default();
+            batch.fill(&split, &[2, 0, 1, 0]).unwrap();
+            for rows in [0..2, 1..3, 1..4, 0..4, 2..3, 1..1] {
+                let mut alone = Batch::default();
+                alone.fill(&split, &[2, 0, 1, 0][rows.clone()]).unwrap();
+                assert_eq!(batch.rows(rows), alone);
+            }
+        }
     }
 
     #[test]

@@ -20,8 +20,12 @@ pub use words::{check_words, hash_of};
 
 use rule::AnyOptimizer;
 
-use nn::{AnyCell, NamedCell, Optimizer, Outliers, Params, StepReport, Trainer};
-use tape::{DType, Engine};
+use std::ops::Range;
+use std::sync::Arc;
+
+use nn::exchange::Alone;
+use nn::{AnyCell, Exchange, NamedCell, Optimizer, Outliers, Params, Parts, StepReport, TrainError, Trainer};
+use tape::{DType, Engine, Tape, Var};
 
 use crate::data::batch::Batch;
 use crate::data::sampler::Sampler;
@@ -57,6 +61,8 @@ pub struct Training {
     sampler: AnySampler,
     batch: Batch,
     indices: Vec<usize>,
+    /// With whom steps are taken, where it is not alone or its batches are cut all the same.
+    ranks: Option<Arc<Exchange>>,
 }
 
 /// What a step has shown of the loss before it, as it is in training: of smoothed words, with what is dropped, and fed with
@@ -122,6 +128,8 @@ impl Training {
         trainer.clip = recipe.clip;
         trainer.outliers = recipe.skip_outliers.map(Outliers::beyond);
         let sampler = recipe.sampler(captions)?;
+        let alone = |_| Exchange::start(|| Ok(Box::new(Alone))).map_err(Error::Mismatch);
+        let ranks = recipe.shards.map(alone).transpose()?;
         let words = words::halves(hash_of(&vocabulary));
         Ok(Training {
             settings,
@@ -136,6 +144,7 @@ impl Training {
             sampler,
             batch: Batch::default(),
             indices: Vec::new(),
+            ranks,
         })
     }
 
@@ -149,6 +158,20 @@ impl Training {
             training.params.set(entry.name, entry.value.clone())?;
         }
         Ok(training)
+    }
+
+    /// Takes the steps from now on together with the other ranks of an exchange, each of which has the same training and is given
+    /// the same split. Each then computes its part of every batch, and all have the same weights.
+    pub fn share(&mut self, exchange: &Arc<Exchange>) {
+        if exchange.ranks() > 1 || self.recipe.shards.is_some() {
+            self.ranks = Some(Arc::clone(exchange));
+        }
+    }
+
+    /// A number that all ranks have in common while their weights and the optimiser's slots are the same.
+    pub fn fingerprint(&self) -> u64 {
+        let numbers = self.params.iter().flat_map(|entry| entry.value.as_slice::<f32>());
+        words::fnv(numbers.map(|number| number.to_bits().into()))
     }
 
     /// Steps of one pass over the captions.
@@ -235,11 +258,28 @@ impl Training {
         self.begin_step();
         self.batch.fill(split, &self.indices)?;
         self.mix_in_own_words()?;
-        let (model, batch, smoothing) = (&self.model, &self.batch, self.recipe.label_smoothing);
+        let (captions, smoothing) = (self.batch.len(), self.recipe.label_smoothing);
         let report = self
-            .trainer
-            .step(&mut self.params, |tape| model.smoothed_loss(tape, batch, smoothing).per_sequence())?;
+            .step_down(|model, tape, batch, _| model.smoothed_loss(tape, batch, smoothing).over(captions))?;
         Ok(self.end_step(&report))
+    }
+
+    /// Steps down the gradient of a loss on the batch at hand, of which `share` records what some of its rows have in it.
+    fn step_down(
+        &mut self,
+        share: impl for<'t> Fn(&Captioner<AnyCell>, &'t Tape, &Batch, Range<usize>) -> Var<'t>,
+    ) -> Result<StepReport, TrainError> {
+        let (model, batch) = (&self.model, &self.batch);
+        let Some(ranks) = &self.ranks else {
+            return self.trainer.step(&mut self.params, |tape| share(model, tape, batch, 0..batch.len()));
+        };
+        // The last batch of an epoch may have fewer captions than there are parts.
+        let count = self.recipe.shards.unwrap_or(ranks.ranks()).min(batch.len());
+        let parts = Parts { fixed_order: self.recipe.shards.is_some(), ..Parts::new(count) };
+        self.trainer.step_in_parts(&mut self.params, ranks, &parts, |tape, part| {
+            let rows = part * batch.len() / count..(part + 1) * batch.len() / count;
+            share(model, tape, &batch.rows(rows.clone()), rows)
+        })
     }
 
     /// Chooses the captions of the next step and its learning rate.

@@ -58,6 +58,10 @@ pub struct Recipe {
     /// Leaves out steps whose gradient norm lies so many standard deviations above the mean; see [`nn::Outliers`].
     #[serde(default, skip_serializing_if = "is_default")]
     pub skip_outliers: Option<f64>,
+    /// Cuts each batch into so many parts, each with noise of its own, and takes sums over them in an order of their own. Then the
+    /// bits do not depend on how many ranks compute the parts; see [`nn::exchange`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shards: Option<usize>,
 }
 
 /// How the learning rate goes on.
@@ -124,6 +128,7 @@ impl Default for Recipe {
             metric: Metric::default(),
             patience: None,
             skip_outliers: None,
+            shards: None,
         }
     }
 }
@@ -173,6 +178,7 @@ impl Recipe {
         within("the probability of scheduled sampling", fits, &sampling, "0 to 1")?;
         within("the number of samples", self.samples > 0, &0, "1 or more")?;
         within("the patience of the training", self.patience != Some(0), &0, "1 or more, or none")?;
+        within("the number of shards", self.shards != Some(0), &0, "1 or more, or none")?;
         self.optimizer.check().map_err(Error::Mismatch)
     }
 
@@ -301,6 +307,7 @@ mod tests {
         check(Recipe { label_smoothing: 1.0, ..plain }, "the label smoothing is 1");
         check(Recipe { scheduled_sampling: 1.5, ..plain }, "scheduled sampling is 1.5; give 0 to 1");
         check(Recipe { skip_outliers: Some(0.0), ..plain }, "the limit for steps to be left out is 0");
+        check(Recipe { shards: Some(0), ..plain }, "the number of shards is 0");
         check(Recipe { patience: Some(0), ..plain }, "the patience of the training is 0");
         let schedule = Schedule::Plateau { factor: 1.0, patience: 2 };
         check(Recipe { schedule, ..plain }, "the factor of the learning rate is 1");

@@ -93,10 +93,13 @@ impl Training {
         }
         // Dropout would make it the gradient of another model than the one that spoke.
         self.trainer.noise = false;
-        let (model, batch) = (&self.model, &self.batch);
-        let report = self
-            .trainer
-            .step(&mut self.params, |tape| model.weighted_loss(tape, batch, &advantages, &NEVER_SAID))?;
+        let all = self.batch.len() as f64;
+        let report = self.step_down(|model, tape, batch, rows| {
+            // The loss of a batch is a mean over its captions.
+            let share = batch.len() as f64 / all;
+            let weights: Vec<f64> = advantages[rows].iter().map(|advantage| advantage * share).collect();
+            model.weighted_loss(tape, batch, &weights, &NEVER_SAID)
+        })?;
         let mean = |rewards: &[f64]| rewards.iter().sum::<f64>() / rewards.len() as f64;
         let rewards = Rewards { sampled: mean(&rewards), greedy: greedy.as_deref().map(mean) };
         Ok(StepLosses { rewards: Some(rewards), ..self.end_step(&report) })

@@ -12,9 +12,12 @@ pub fn hash_of(vocabulary: &Vocabulary) -> u64 {
         let length = (word.len() as u64).to_le_bytes();
         length.into_iter().chain(word.bytes())
     });
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    fnv(bytes.map(u64::from))
+}
+
+/// FNV-1a, of bytes or of larger pieces.
+pub(super) fn fnv(pieces: impl Iterator<Item = u64>) -> u64 {
+    pieces.fold(0xcbf2_9ce4_8422_2325, |hash, piece| (hash ^ piece).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The two halves of a hash, the lower one first.

@@ -35,6 +35,8 @@ pub enum CompareError {
     },
     /// The folder of the results.
     File(FileError),
+    /// Ranks cannot reach each other, or one of them could not do a training; what is wrong, in words.
+    Ranks(String),
     /// The view asked to stop; what was finished is kept.
     Stopped {
         /// How many trainings are finished, of how many.
@@ -67,6 +69,9 @@ impl fmt::Display for CompareError {
                 )
             }
             CompareError::File(error) => write!(f, "{error}"),
+            CompareError::Ranks(problem) => {
+                write!(f, "{problem}; the same comparison in the same folder goes on")
+            }
             CompareError::Stopped { trainings: (done, all) } => {
                 write!(
                     f,

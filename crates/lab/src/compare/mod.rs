@@ -18,6 +18,7 @@ mod matching;
 mod progress_view;
 mod queue;
 pub mod record;
+mod remote;
 mod results;
 mod training;
 mod view;
@@ -34,13 +35,16 @@ pub use view::{Job, Left, Outline, View};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nn::NamedCell;
+use nn::{Exchange, NamedCell};
+use serde::{Deserialize, Serialize};
+use tape::RunError;
 
 use crate::run_dir::RunDir;
 use crate::tasks::Task;
 use experiment::first_twice;
+use remote::Seat;
 
 /// Cells, tasks, and how every cell is trained on every task.
 ///
@@ -106,22 +110,87 @@ impl Comparison {
     /// # Panics
     /// If a cell does, as with a mistake in its shapes.
     pub fn run(&self, out: &Path, threads: usize, view: &mut dyn View) -> Result<Vec<Record>, CompareError> {
+        self.run_with(out, threads, Vec::new(), view)
+    }
+
+    /// The same, where the other ranks of an exchange do trainings too, so many at a time as each says by its `threads`. All of them
+    /// must have the same comparison. The first alone writes and watches, and has the records in the end; the others have none.
+    ///
+    /// # Errors
+    /// As for [`run`](Comparison::run), and if ranks cannot reach each other.
+    ///
+    /// # Panics
+    /// As [`run`](Comparison::run) does.
+    pub fn run_on_ranks(
+        &self,
+        exchange: &Arc<Exchange>,
+        out: &Path,
+        threads: usize,
+        view: &mut dyn View,
+    ) -> Result<Option<Vec<Record>>, CompareError> {
+        let seats = remote::seats(exchange, threads).map_err(CompareError::Ranks)?;
+        if exchange.rank() > 0 {
+            let pairs = self.pairs()?;
+            let train = |slot: Slot| self.train(&pairs, slot, |_, _| ControlFlow::Continue(()));
+            return remote::serve(exchange, threads, train).map(|()| None).map_err(CompareError::Ranks);
+        }
+        let result = self.run_with(out, threads, seats.clone(), view);
+        remote::dismiss(&seats).map_err(CompareError::Ranks)?;
+        result.map(Some)
+    }
+
+    /// Does trainings on threads of this process and in seats of others.
+    fn run_with(
+        &self,
+        out: &Path,
+        threads: usize,
+        seats: Vec<Seat>,
+        view: &mut dyn View,
+    ) -> Result<Vec<Record>, CompareError> {
         self.check()?;
         let pairs = self.pairs()?;
         let experiment = self.experiment();
         let run = RunDir::open(out, &experiment)?;
         let (_, records) = read(out)?;
+        let pairs = Arc::new(pairs);
         let desk = Desk { comparison: self, pairs, run, view, records, problem: None };
         let jobs: Vec<Slot> = (0..desk.pairs.len()).flat_map(|pair| desk.missing(pair)).collect();
-        let outline = desk.outline(threads);
+        let threads = threads.max(1);
+        let outline = desk.outline(threads + seats.len());
         desk.view.begin(&outline);
 
         let desk = Mutex::new(desk);
-        queue::work(threads, jobs, |slot| Desk::work(&desk, slot));
+        queue::work(threads + seats.len(), jobs, |thread, slot| {
+            let seat = thread.checked_sub(threads).map(|seat| &seats[seat]);
+            Desk::work(&desk, slot, seat)
+        });
         let Desk { mut records, problem, .. } = desk.into_inner().unwrap_or_else(PoisonError::into_inner);
         results::sort(&mut records, &experiment);
         results::write_csv(out, &experiment, &records)?;
         problem.map_or(Ok(records), Err)
+    }
+
+    /// Does one training.
+    fn train(
+        &self,
+        pairs: &[Pair<'_>],
+        slot: Slot,
+        watch: impl FnMut(u64, f64) -> ControlFlow<()>,
+    ) -> Result<Option<Record>, RunError> {
+        let Pair { cell, task, .. } = pairs[slot.pair];
+        train(cell, task, &self.settings, &self.job(pairs, slot).trial, watch)
+    }
+
+    fn job(&self, pairs: &[Pair<'_>], slot: Slot) -> Job {
+        let Pair { cell, task_name, hidden, .. } = &pairs[slot.pair];
+        let Slot { purpose, seed, rate, .. } = slot;
+        let learning_rate = self.settings.learning_rates[rate];
+        Job {
+            cell: cell.name.clone(),
+            task: task_name.clone(),
+            trial: Trial { purpose, seed, learning_rate, hidden: *hidden },
+            steps: self.settings.steps_of(purpose),
+        }
     }
 
     fn check(&self) -> Result<(), CompareError> {
@@ -164,7 +233,7 @@ struct Pair<'a> {
 }
 
 /// A training in the order in which trainings are begun: pair after pair, the choice of the rate before the seeds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Slot {
     pair: usize,
     purpose: Purpose,
@@ -176,7 +245,7 @@ struct Slot {
 /// Where trainings are handed out and records handed in.
 struct Desk<'a> {
     comparison: &'a Comparison,
-    pairs: Vec<Pair<'a>>,
+    pairs: Arc<Vec<Pair<'a>>>,
     run: RunDir,
     view: &'a mut dyn View,
     records: Vec<Record>,
@@ -185,28 +254,33 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Does one training and hands its record in; the trainings that are possible then.
-    fn work(desk: &Mutex<Self>, slot: Slot) -> ControlFlow<(), Vec<Slot>> {
+    /// Has one training done, here or in a seat of another rank, and hands its record in; the trainings that are possible then.
+    fn work(desk: &Mutex<Self>, slot: Slot, seat: Option<&Seat>) -> ControlFlow<(), Vec<Slot>> {
         let lock = || -> MutexGuard<'_, Self> { desk.lock().unwrap_or_else(PoisonError::into_inner) };
-        let (comparison, cell, task, job) = {
+        let (comparison, pairs, job) = {
             let desk = lock();
-            let Pair { cell, task, .. } = desk.pairs[slot.pair];
-            (desk.comparison, cell, task, desk.job(slot))
+            (desk.comparison, Arc::clone(&desk.pairs), desk.job(slot))
         };
-        let record = train(cell, task, &comparison.settings, &job.trial, |step, loss| {
-            let mut desk = lock();
-            if desk.problem.is_some() {
-                return ControlFlow::Break(());
+        let record = match seat {
+            Some(seat) => seat.train(slot).map(Some),
+            None => {
+                let record = comparison.train(&pairs, slot, |step, loss| {
+                    let mut desk = lock();
+                    if desk.problem.is_some() {
+                        return ControlFlow::Break(());
+                    }
+                    let answer = desk.view.step(&job, step, loss);
+                    desk.obey(answer)
+                });
+                let (cell, task) = (job.cell.clone(), job.task.clone());
+                record.map_err(|error| CompareError::Run { cell, task, error })
             }
-            let answer = desk.view.step(&job, step, loss);
-            desk.obey(answer)
-        });
+        };
         let mut desk = lock();
-        let (cell, task) = (job.cell, job.task);
         match record {
             Ok(Some(record)) => desk.hand_in(slot, record),
             Ok(None) => ControlFlow::Break(()),
-            Err(error) => desk.give_up(CompareError::Run { cell, task, error }),
+            Err(error) => desk.give_up(error),
         }
     }
 
@@ -274,15 +348,7 @@ impl Desk<'_> {
     }
 
     fn job(&self, slot: Slot) -> Job {
-        let Pair { cell, task_name, hidden, .. } = &self.pairs[slot.pair];
-        let Slot { purpose, seed, rate, .. } = slot;
-        let learning_rate = self.settings().learning_rates[rate];
-        Job {
-            cell: cell.name.clone(),
-            task: task_name.clone(),
-            trial: Trial { purpose, seed, learning_rate, hidden: *hidden },
-            steps: self.settings().steps_of(purpose),
-        }
+        self.comparison.job(&self.pairs, slot)
     }
 
     fn settings(&self) -> &Settings {

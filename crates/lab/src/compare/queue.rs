@@ -8,20 +8,22 @@ use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Does all jobs on so many threads, and those that they bring. A job that breaks off lets no other begin.
+/// Does all jobs on so many threads, and those that they bring. A job that breaks off lets no other begin. Each job is told the
+/// number of the thread that does it.
 ///
 /// # Panics
 /// If a job does.
 pub(super) fn work<J: Ord + Send>(
     threads: usize,
     jobs: impl IntoIterator<Item = J>,
-    job: impl Fn(J) -> ControlFlow<(), Vec<J>> + Sync,
+    job: impl Fn(usize, J) -> ControlFlow<(), Vec<J>> + Sync,
 ) {
     let state = State { ready: jobs.into_iter().collect(), running: 0, stopped: false };
     let queue = Queue { state: Mutex::new(state), changed: Condvar::new() };
     thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| queue.work(&job));
+        for thread in 0..threads.max(1) {
+            let (queue, job) = (&queue, &job);
+            scope.spawn(move || queue.work(&|next| job(thread, next)));
         }
     });
 }
@@ -90,7 +92,8 @@ mod tests {
     /// The jobs that are done when each `n` below 20 brings `2 n` and `2 n + 1`, and one of them breaks off.
     fn done(threads: usize, last: Option<u32>) -> Vec<u32> {
         let seen = Mutex::new(Vec::new());
-        work(threads, [1], |n: u32| {
+        work(threads, [1], |thread, n: u32| {
+            assert!(thread < threads);
             seen.lock().unwrap().push(n);
             if last == Some(n) {
                 return ControlFlow::Break(());
@@ -106,7 +109,7 @@ mod tests {
         let mut jobs = done(4, None);
         jobs.sort_unstable();
         assert_eq!(jobs, (1..40).collect::<Vec<_>>());
-        work(3, Vec::<u32>::new(), |_| ControlFlow::Continue(Vec::new()));
+        work(3, Vec::<u32>::new(), |_, _| ControlFlow::Continue(Vec::new()));
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
             work(
                 3,
                 [1, 2],
-                |n: u32| if n == 2 { panic!("as it should") } else { ControlFlow::Continue(vec![]) },
+                |_, n: u32| if n == 2 { panic!("as it should") } else { ControlFlow::Continue(vec![]) },
             );
         });
         assert!(panicked.is_err());

@@ -3,17 +3,18 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 
 use clap::{Args, ValueEnum};
-use nn::NamedCell;
+use nn::{Exchange, NamedCell};
 
 use super::Outcome;
 use super::report::print;
 use super::tasks::{TaskWords, task};
 use crate::compare::{CSV, CompareError, Comparison, ProgressView, Settings, Size};
-use crate::report;
 use crate::tasks::Task;
+use crate::{ranks, report};
 
 /// Compare cells on tasks.
 #[derive(Args)]
@@ -48,7 +49,8 @@ pub struct Compare {
     /// Sequences in a step.
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Trainings at the same time; as many as there are processors unless given. Results do not depend on it.
+    /// Trainings at the same time, at each rank under mpirun; as many as there are processors for it unless given. Results do not
+    /// depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
     /// Small models and short tasks: a first look in a few minutes.
@@ -76,10 +78,27 @@ impl Compare {
             tasks: self.tasks()?,
             settings: self.settings()?,
         };
+        let exchange = ranks::join().map_err(CompareError::Ranks)?;
+        let outcome = self.run_on(&exchange, &comparison);
+        if let (Err(error), true) = (&outcome, exchange.ranks() > 1) {
+            // Before the others are ended, and this rank with them.
+            eprintln!("lab: rank {}: {error}", exchange.rank());
+        }
+        ranks::part(&exchange, outcome.is_ok());
+        outcome
+    }
+
+    fn run_on(&self, exchange: &Arc<Exchange>, comparison: &Comparison) -> Outcome {
         let experiment = comparison.experiment();
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let usual = (processors / ranks::on_this_machine()).max(1);
+        let threads = self.threads.map_or(usual, NonZero::get);
+        if exchange.rank() > 0 {
+            comparison.run_on_ranks(exchange, &self.out, threads, &mut ())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut view = ProgressView::new(&experiment);
-        let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-        let records = comparison.run(&self.out, threads, &mut view)?;
+        let records = comparison.run_on_ranks(exchange, &self.out, threads, &mut view)?.unwrap_or_default();
         view.finish();
         println!("\n{}", report::Comparison::new(experiment, records).text());
         let folder = self.out.display();

@@ -1,11 +1,13 @@
 //! What is trained, and that neither threads nor interruptions change it.
 
 use std::ops::ControlFlow;
+use std::thread;
 
 use lab::compare::{CompareError, Outcome, Purpose, Record, Settings, Trial, train};
 use lab::sequence_model::SequenceModel;
 use lab::tasks::{Adding, Baseline, Batch, Kind, Measure, Task, Values, generator};
 use nn::cells::named;
+use nn::exchange::{Exchange, ThreadRank, among_threads};
 use nn::{Adam, Cell, NamedCell, Param, Params, Scope, Trainer, init};
 use rand::rngs::ChaCha8Rng;
 use tape::{DType, Engine, Var};
@@ -24,6 +26,30 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let records = at_once(1);
     assert_eq!(records.len(), 2 * 2 * (2 + 2));
     assert_eq!(records, at_once(3));
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_ranks() {
+    let expected = at_once(1);
+    for ranks in [2, 3] {
+        let folder = tempdir().unwrap();
+        let rank = |rank: ThreadRank| {
+            let out = folder.path().to_path_buf();
+            thread::spawn(move || {
+                let exchange = Exchange::start(move || Ok(Box::new(rank))).unwrap();
+                let mut view = Counting::default();
+                let records = tiny().run_on_ranks(&exchange, &out, 1, &mut view).unwrap();
+                // Nobody leaves before the others have heard that all is done.
+                exchange.call(|all| all.gather(Vec::new())).unwrap().unwrap();
+                (records, view.ended)
+            })
+        };
+        let ranks: Vec<_> = among_threads(ranks).into_iter().map(rank).collect();
+        let mut all = ranks.into_iter().map(|rank| rank.join().unwrap());
+        let (records, ended) = all.next().unwrap();
+        assert_eq!((timeless(records.unwrap()), ended), (expected.clone(), 16));
+        assert!(all.all(|other| other == (None, 0)), "only the first has records");
+    }
 }
 
 #[test]

@@ -93,6 +93,8 @@ const LIST: &[(&str, Held)] = &[
     ("RmsProp", Apart(UPDATE)),
     ("Sgd", Apart(UPDATE)),
     ("Severed", Apart(SETTINGS)),
+    ("Exchange", Apart("moves gradients between ranks; held by exchange.rs")),
+    ("Parts", Apart("how ranks share a step; held by exchange.rs")),
     ("StepReport", Apart(UPDATE)),
     ("TrainError", Apart(SETTINGS)),
     ("Trainer", Apart(UPDATE)),

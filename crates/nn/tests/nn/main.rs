@@ -6,6 +6,7 @@ mod cells;
 mod checks;
 mod cs231n;
 mod enrolment;
+mod exchange;
 mod faults;
 mod initial;
 mod layers;

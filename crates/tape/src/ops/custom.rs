@@ -57,6 +57,14 @@ impl Rule for Custom {
         self.0.linear(varying)
     }
 
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
+    }
+
+    fn begins(&self) -> bool {
+        self.0.begins()
+    }
+
     fn with_rows(&self, rows: Dim) -> Option<Op> {
         self.0.with_rows(rows)
     }

@@ -95,6 +95,10 @@ impl Rule for ScatterAdd {
         !self.rows.is_per_row() && operands.iter().all(|operand| operand.shape.has_only_leading_rows())
     }
 
+    fn adds_rows(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (rows, index) = (inputs[0], inputs[1]);
         let leading = index.shape.rank();

@@ -200,6 +200,20 @@ pub trait Rule {
         false
     }
 
+    /// Whether the result is a table of zeros to which the rows of the first operand are added at the indices of the second,
+    /// so that these say the same in less room where the table is large.
+    fn adds_rows(&self) -> bool {
+        false
+    }
+
+    /// Whether the operation begins something that goes on beside the program, such as sending a gradient to other
+    /// processes. It then runs as soon as its operands are there ([`hasten`](crate::passes::hasten)), on the calling thread, as
+    /// often as it was recorded with different settings or operands, and in the order in which such operations were recorded
+    /// as far as their operands allow it. Like any other it is left out where nothing that is wanted needs it.
+    fn begins(&self) -> bool {
+        false
+    }
+
     /// The operation with `rows` in place of the rows of a scan step, where its settings speak of them.
     fn with_rows(&self, rows: Dim) -> Option<Op> {
         let _ = rows;

@@ -4,6 +4,8 @@
 //! `TAPE_DUMP=simplify` (the name of a pass, or `all`) prints the program after that pass. In debug
 //! builds every pass is followed by [`verify`](verify::verify); one that is not in the [`PIPELINE`] always is.
 //!
+//! Behind all of them every plan has [`hasten`], which computes nothing anew.
+//!
 //! A pass of one's own goes anywhere between these by [`Engine::with_passes`](crate::Engine::with_passes):
 //!
 //! ```
@@ -27,6 +29,7 @@
 //! ```
 
 mod fuse;
+mod hasten;
 pub(crate) mod lift;
 mod merge_duplicates;
 pub(crate) mod merge_products;
@@ -35,6 +38,7 @@ mod simplify;
 pub mod verify;
 
 pub use fuse::fuse;
+pub use hasten::hasten;
 pub use lift::lift;
 pub use merge_duplicates::merge_duplicates;
 pub use merge_products::merge_products;

@@ -115,6 +115,9 @@ pub struct LearningChoice {
     /// Decides the first weights, the order of the captions, and all noise.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Cut each batch into so many parts and sum over them in a fixed order: then the bits do not depend on the number of ranks.
+    #[arg(long, value_name = "N")]
+    shards: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -246,6 +249,7 @@ impl LearningChoice {
             },
             patience: self.patience,
             skip_outliers: self.skip_outliers,
+            shards: self.shards,
             ..Recipe::default()
         })
     }

@@ -11,6 +11,7 @@ mod encode;
 mod evaluate;
 mod overfit;
 mod prepare;
+mod ranks;
 mod report;
 mod runs;
 mod score;
@@ -75,13 +76,7 @@ fn main() -> ExitCode {
         Command::Score(score) => score.run(),
         Command::Overfit(overfit) => overfit.run(),
     };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("caption: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ranks::end(result)
 }
 
 /// What a command returns: an exit code, or why it could not do its work.

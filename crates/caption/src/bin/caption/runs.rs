@@ -23,6 +23,8 @@ use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
 use serde::{Deserialize, Serialize};
 
+use crate::ranks::{say, speaks};
+
 /// The best model of a run, by the metric of its recipe on the validation split.
 pub const BEST: &str = "best.json";
 
@@ -129,7 +131,7 @@ impl DataChoice {
         let loaded = self.load_noting(&mut faults)?;
         if !faults.is_empty() {
             let data = self.data.as_deref().unwrap_or(Path::new("")).display();
-            println!("      {} items are left out; `caption doctor --data {data}` names them", faults.len());
+            say!("      {} items are left out; `caption doctor --data {data}` names them", faults.len());
         }
         Ok(loaded)
     }
@@ -143,20 +145,20 @@ impl DataChoice {
                     return Err(DataError::new("without --data", problem).into());
                 }
                 let scenes = Scenes::default();
-                println!("data: {}", scenes.describe());
+                say!("data: {}", scenes.describe());
                 let made = scenes.generate()?;
                 Loaded { data: made.dataset, scenes: Some([made.val, made.test]) }
             }
             Some(path) => {
                 let source = recognise(path, &self.wishes())?;
-                println!("data: {}", source.describe());
+                say!("data: {}", source.describe());
                 let data = match &source {
                     Recognised::Collection(collection, _) => {
                         let bar = Bar::new("pictures decoded");
                         let (data, report) =
                             collection.prepare(faults, &|done, total| bar.show(done, total))?;
                         bar.finish();
-                        report.to_string().lines().for_each(|line| println!("      {line}"));
+                        report.to_string().lines().for_each(|line| say!("      {line}"));
                         data
                     }
                     other => other.load()?,
@@ -165,7 +167,7 @@ impl DataChoice {
             }
         };
         let Dataset { vocabulary, train, val, .. } = &loaded.data;
-        println!(
+        say!(
             "      {} captions of {} pictures to learn from, {} validation pictures, {} words",
             train.captions.len(),
             train.pictures.len(),
@@ -211,7 +213,8 @@ impl Bar {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);
         // A thread that finds another printing has nothing to add.
-        if let Some(mut last) = self.printed.as_ref().and_then(|printed| printed.try_lock().ok())
+        if speaks()
+            && let Some(mut last) = self.printed.as_ref().and_then(|printed| printed.try_lock().ok())
             && last.elapsed() >= BETWEEN_LINES
         {
             *last = Instant::now();

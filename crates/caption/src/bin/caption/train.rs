@@ -1,5 +1,6 @@
 //! `caption train`: a run with metrics, checkpoints and sample captions, which can be interrupted.
 
+use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,11 +15,12 @@ use clap::Args;
 use lab::checkpoint;
 use lab::checkpoints::Latest;
 use lab::progress::{columns, wrapped};
-use lab::run_dir::RunDir;
+use lab::run_dir::{RunDir, checkpoints_of};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::choices::{LearningChoice, ModelChoice};
+use crate::ranks::{Ranks, say, speaks};
 use crate::runs::{BEST, DataChoice, Loaded, check_input, load_model};
 
 /// Sample captions that are shown after each epoch.
@@ -106,13 +108,14 @@ struct EpochMetrics {
 impl Train {
     /// Trains to the end, from the last checkpoint if there is one.
     pub fn run(&self) -> Outcome {
+        let ranks = Ranks::join()?;
         let loaded = self.data.load()?;
         let train = &loaded.data.train;
         let taught = self.scst.as_deref().map(load_model).transpose()?;
         let config = self.config(&loaded, taught.as_ref())?;
-        let mut run = RunDir::open(&self.out, &config)?;
-        let checkpoints = run.checkpoints();
-        let mut training = match checkpoints.latest::<SavedState>()? {
+        let mut run = if speaks() { Some(RunDir::open(&self.out, &config)?) } else { None };
+        let checkpoints = checkpoints_of(&self.out);
+        let mut training = match self.latest(&ranks)? {
             None => match &taught {
                 Some(model) => Training::from_model(model, config.recipe, train.captions.len())?,
                 None => Training::new(
@@ -123,49 +126,82 @@ impl Train {
                 )?,
             },
             Some(Latest { step, checkpoint, skipped }) => {
-                skipped
-                    .iter()
-                    .for_each(|error| eprintln!("caption: a damaged checkpoint is passed over: {error}"));
+                for error in skipped.iter().filter(|_| speaks()) {
+                    eprintln!("caption: a damaged checkpoint is passed over: {error}");
+                }
                 let training = Training::resumed(&checkpoint)?;
                 check_words(&training.vocabulary, &loaded.data.vocabulary)?;
-                println!("going on from step {step}");
+                say!("going on from step {step}");
                 training
             }
         };
+        ranks.share(&mut training);
+        ranks.check(&training)?;
         // Steps after the checkpoint, or all where a stop came before the first, are taken and recorded again.
-        run.rewind(training.step)?;
-        println!(
+        if let Some(run) = &mut run {
+            run.rewind(training.step)?;
+        }
+        say!(
             "model: {} weights, a step works in at most {:.1} MB; best model and checkpoints in {}",
             training.params.weight_count(),
             1e-6 * training.bytes(train) as f64,
             self.out.display()
         );
-
+        if ranks.count() > 1 {
+            say!("       {} ranks share each step", ranks.count());
+        }
         if let (Input::Grid { .. }, Architecture::Recurrent) = (config.model.input, config.model.architecture)
         {
-            println!(
+            say!(
                 "       it sees the mean of a picture's places; --model attention and --model transformer look at each"
             );
         }
         training.check_numbers(self.check_numbers);
-        self.go_on(&mut training, &loaded, &mut run, taught.is_some()).map_err(|cause| {
+        ranks.tell_of_a_stop(&self.out);
+        self.go_on(&mut training, &loaded, &ranks, &mut run, taught.is_some()).map_err(|cause| {
             let batch = matches!(cause, Error::Train(_)).then(|| training.describe_batch(train));
             let kept = checkpoints.latest::<SavedState>().ok().flatten().map(|latest| latest.step);
             let step = training.step + u64::from(batch.is_some());
-            Error::Stopped(Box::new(Stopped { step, kept, cause, batch }))
+            let shared = ranks.count() > 1;
+            Error::Stopped(Box::new(Stopped { step, kept, cause, batch, shared }))
         })?;
         if training.step < training.recipe.steps {
             let Recipe { metric, .. } = training.recipe;
-            println!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
+            say!("stopped: {} has not become better for {} epochs", metric.name(), training.watch.waited);
         }
         if training.skipped() > 0 {
-            println!(
+            say!(
                 "{} steps were left out, as their gradients were far larger than those before",
                 training.skipped()
             );
         }
-        println!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
+        say!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The checkpoint that all ranks go on from: the newest that the first of them can read.
+    fn latest(&self, ranks: &Ranks) -> Result<Option<Latest<SavedState>>, Error> {
+        let latest = || checkpoints_of(&self.out).latest::<SavedState>();
+        let step = |latest: &Option<Latest<SavedState>>| latest.as_ref().map(|latest| latest.step);
+        if speaks() {
+            let latest = latest()?;
+            ranks.step_of_first(step(&latest))?;
+            return Ok(latest);
+        }
+        // Before the first has looked, it may be cleaning up there.
+        let first = ranks.step_of_first(None)?;
+        let latest = if first.is_some() { latest()? } else { None };
+        if step(&latest) == first {
+            return Ok(latest);
+        }
+        let (out, step) =
+            (self.out.display(), |step: Option<u64>| step.map_or("none".into(), |step| step.to_string()));
+        let found = latest.map(|latest| latest.step);
+        Err(Error::Mismatch(format!(
+            "rank 0 goes on from the checkpoint of step {} in {out}, and here the newest is {}; give a folder that all ranks share",
+            step(first),
+            step(found)
+        )))
     }
 
     /// Takes all steps that are left.
@@ -173,14 +209,18 @@ impl Train {
         &self,
         training: &mut Training,
         loaded: &Loaded,
-        run: &mut RunDir,
+        ranks: &Ranks,
+        run: &mut Option<RunDir>,
         rewarded: bool,
     ) -> Result<(), Error> {
         let train = &loaded.data.train;
-        let checkpoints = run.checkpoints();
         let references = if rewarded { reward_references(train) } else { Vec::new() };
         let cider = CiderD::of(&references);
-        let mut progress = Progress::new(training.epochs(), training.recipe.steps, training.step);
+        let (epochs, steps) = (training.epochs(), training.recipe.steps);
+        let mut progress = match run {
+            Some(_) => Progress::new(epochs, steps, training.step),
+            None => Progress::to_lines(epochs, steps, training.step, Box::new(io::sink())),
+        };
         while !training.is_over() {
             let learning_rate = training.learning_rate();
             let losses = if rewarded {
@@ -189,20 +229,32 @@ impl Train {
                 training.take_step(train)?
             };
             progress.report(&training.progress(&losses));
-            run.append(&StepMetrics {
-                step: training.step,
-                epoch: training.epoch(),
-                loss_per_caption: losses.per_caption,
-                loss_per_token: losses.per_token,
-                gradient_norm: losses.gradient_norm,
-                learning_rate,
-                skipped: losses.skipped,
-                reward: losses.rewards.map(|rewards| rewards.sampled),
-                greedy_reward: losses.rewards.and_then(|rewards| rewards.greedy),
-            })?;
+            if let Some(run) = run {
+                run.append(&StepMetrics {
+                    step: training.step,
+                    epoch: training.epoch(),
+                    loss_per_caption: losses.per_caption,
+                    loss_per_token: losses.per_token,
+                    gradient_norm: losses.gradient_norm,
+                    learning_rate,
+                    skipped: losses.skipped,
+                    reward: losses.rewards.map(|rewards| rewards.sampled),
+                    greedy_reward: losses.rewards.and_then(|rewards| rewards.greedy),
+                })?;
+            }
             let epoch_ends = training.step.is_multiple_of(training.steps_per_epoch())
                 || training.step == training.recipe.steps;
-            let best = epoch_ends && self.look(training, loaded, run, &mut progress)?;
+            let mut best = false;
+            if epoch_ends {
+                ranks.check(training)?;
+                // The others wait for what the first finds.
+                let found = match run {
+                    Some(run) => Some(self.look(training, loaded, run, &mut progress)?),
+                    None => None,
+                };
+                best = training.note(&ranks.validation_of_first(found)?);
+            }
+            let Some(run) = run else { continue };
             if best {
                 let (tensors, state) = training.saved();
                 checkpoint::save(&self.out.join(BEST), &tensors, &state)?;
@@ -213,7 +265,7 @@ impl Train {
                 let (tensors, state) = training.saved();
                 run.sync()?;
                 run.write_csv()?;
-                checkpoints.save(training.step, &tensors, &state)?;
+                run.checkpoints().save(training.step, &tensors, &state)?;
             }
         }
         progress.finish();
@@ -238,14 +290,14 @@ impl Train {
         Ok(Config { data: self.data.clone(), model, recipe, scst: self.scst.clone() })
     }
 
-    /// Judges the model on the validation split, shows and records it; whether it is the best so far.
+    /// Judges the model on the validation split, shows and records it.
     fn look(
         &self,
         training: &mut Training,
         loaded: &Loaded,
         run: &mut RunDir,
         progress: &mut Progress,
-    ) -> Result<bool, Error> {
+    ) -> Result<Validation, Error> {
         let val = &loaded.data.val;
         let (engine, params, model) = training.parts();
         let vocabulary = &loaded.data.vocabulary;
@@ -282,7 +334,6 @@ impl Train {
             val: scores,
             samples,
         })?;
-        let validation = Validation { loss: loss_per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d };
-        Ok(training.note(&validation))
+        Ok(Validation { loss: loss_per_token, bleu_4: scores.bleu[3], cider_d: scores.cider_d })
     }
 }

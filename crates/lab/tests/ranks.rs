@@ -1,0 +1,67 @@
+//! `mpirun -n K lab compare`, and MPI itself: what ranks exchange there is what threads exchange.
+//!
+//! Built without the cargo feature `mpi`, these tests say so and pass; and where there is no `mpirun`, unless
+//! `UNSPOOL_MPI=required` forbids it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output};
+
+use lab::compare::{Record, read};
+
+/// Whether ranks can be started here.
+fn can_run() -> bool {
+    if !cfg!(feature = "mpi") {
+        eprintln!("skipped: this was built without the feature `mpi`");
+        return false;
+    }
+    let there = Command::new("mpirun").arg("--version").output().is_ok();
+    let required = std::env::var_os("UNSPOOL_MPI").is_some_and(|value| value == "required");
+    assert!(there || !required, "there is no mpirun");
+    if !there {
+        eprintln!("skipped: there is no mpirun");
+    }
+    there
+}
+
+/// Compares two cells on so many ranks; 0 is without `mpirun`.
+fn compare(ranks: usize, out: &str) -> Output {
+    let lab = env!("CARGO_BIN_EXE_lab");
+    let mut command = Command::new(if ranks == 0 { lab } else { "mpirun" });
+    if ranks > 0 {
+        command.args(["--oversubscribe", "--bind-to", "none", "-n", &ranks.to_string(), lab]);
+        command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+    }
+    let fixed = "compare --cells rnn,gru --tasks adding:steps=6 --seeds 2 --match hidden --hidden 6 --steps 30 --threads 1";
+    command.args(fixed.split(' ')).args(["--out", out]).output().unwrap()
+}
+
+fn records(folder: &str) -> Vec<Record> {
+    let (_, mut records) = read(folder.as_ref()).unwrap();
+    for record in &mut records {
+        record.milliseconds_per_step = 0.0;
+        record.curve.iter_mut().for_each(|point| point.seconds = 0.0);
+    }
+    records
+}
+
+#[test]
+fn a_comparison_on_ranks_has_the_records_of_one_process() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    for ranks in [0, 2, 3] {
+        let output = compare(ranks, &out(&ranks.to_string()));
+        let [printed, told] =
+            [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(output.status.success(), "{ranks} ranks: {printed}{told}");
+        assert_eq!(printed.matches("what was compared").count(), 1, "{printed}");
+        assert_eq!(records(&out(&ranks.to_string())), records(&out("0")), "{ranks} ranks");
+    }
+    // A folder that the first rank cannot take ends all.
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let output = compare(2, &out("file"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("lab: rank 0: "), "{told}");
+}
