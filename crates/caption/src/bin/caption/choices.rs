@@ -4,9 +4,15 @@ use caption::data::Dataset;
 use caption::error::Error;
 use caption::model::{Architecture, Dropouts, Input, LONGEST, ModelSettings, longest};
 use caption::training::{Metric, Recipe, Rule, Schedule};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 
-use crate::runs::cell_names;
+/// The names of the cells that a captioner can have.
+pub fn cell_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        nn::cells::all().into_iter().map(|cell| PossibleValue::new(cell.name).help(cell.about)),
+    )
+}
 
 /// What carries the sentence so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -149,22 +155,25 @@ enum By {
     CiderD,
 }
 
+/// What `--cell` belongs to.
+pub const CELLS: &str = "--model rnn or attention";
+
+/// Refuses an option that was given and does not fit the choice that it belongs to.
+pub fn only(given: bool, option: &str, fits: bool, what: &str) -> Result<(), Error> {
+    match given && !fits {
+        true => Err(Error::Mismatch(format!("--{option} belongs to {what}; leave it out"))),
+        false => Ok(()),
+    }
+}
+
 impl ModelChoice {
     /// The settings of the model for some data.
     pub fn settings(&self, data: &Dataset) -> Result<ModelSettings, Error> {
-        let only = |given: bool, option: &str, kind: &str| match given {
-            true => Err(Error::Mismatch(format!("--{option} belongs to --model {kind}; leave it out"))),
-            false => Ok(()),
-        };
-        let transformer = self.model == Kind::Transformer;
-        only(self.layers.is_some() && !transformer, "layers", "transformer")?;
-        only(self.heads.is_some() && !transformer, "heads", "transformer")?;
-        only(self.cell.is_some() && transformer, "cell", "rnn or attention")?;
-        only(
-            self.attention_width.is_some() && self.model != Kind::Attention,
-            "attention-width",
-            "attention",
-        )?;
+        let (transformer, attends) = (self.model == Kind::Transformer, self.model == Kind::Attention);
+        only(self.layers.is_some(), "layers", transformer, "--model transformer")?;
+        only(self.heads.is_some(), "heads", transformer, "--model transformer")?;
+        only(self.cell.is_some(), "cell", !transformer, CELLS)?;
+        only(self.attention_width.is_some(), "attention-width", attends, "--model attention")?;
         let input = Input::of(&data.train);
         if let (Kind::Attention, Input::Features { .. }) = (self.model, input) {
             return Err(Error::Mismatch(format!(
@@ -202,17 +211,13 @@ impl ModelChoice {
 }
 
 /// Positions for all captions of the data, and for those that are made.
-pub fn positions(data: &Dataset) -> usize {
+fn positions(data: &Dataset) -> usize {
     [&data.train, &data.val].map(|split| longest(&split.captions)).into_iter().fold(LONGEST, usize::max)
 }
 
 impl LearningChoice {
     /// The recipe for so many captions.
     pub fn recipe(&self, captions: usize) -> Result<Recipe, Error> {
-        let only = |given: bool, option: &str, fits: bool, what: &str| match given && !fits {
-            true => Err(Error::Mismatch(format!("--{option} belongs to {what}; leave it out"))),
-            false => Ok(()),
-        };
         let falls = matches!(self.schedule, Course::Step | Course::Plateau);
         only(self.decay.is_some(), "decay", falls, "--schedule step or plateau")?;
         only(self.decay_after.is_some(), "decay-after", falls, "--schedule step or plateau")?;

@@ -12,8 +12,9 @@ use clap::Args;
 use lab::files::read_file;
 
 use crate::Outcome;
+use crate::data::{DataChoice, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{DataChoice, Part, check_input, load_model, sight};
+use crate::runs::{check_input, load_model, sight};
 
 /// Describe pictures.
 #[derive(Args)]

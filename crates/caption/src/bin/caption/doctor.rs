@@ -8,7 +8,8 @@ use caption::data::fault::{printable, summary};
 use clap::Args;
 
 use crate::Outcome;
-use crate::runs::{Bar, DataChoice};
+use crate::bar::Bar;
+use crate::data::DataChoice;
 
 /// Notes that are printed.
 const NOTED: usize = 5;

@@ -6,7 +6,7 @@ use caption::data::formats::Columns;
 use clap::Args;
 
 use crate::Outcome;
-use crate::runs::columns;
+use crate::data::columns;
 
 /// Compute features of pictures by an image encoder in an ONNX file, for --features.
 #[derive(Args)]
@@ -70,11 +70,11 @@ impl Encode {
             return Err(DataError::new(self.data.display().to_string(), problem).into());
         };
         let mut faults = Vec::new();
-        let bar = crate::runs::Bar::new("pictures encoded");
+        let bar = crate::bar::Bar::new("pictures encoded");
         let encoded = encode(&encoder, collection, &mut faults, &|done, total| bar.show(done, total))?;
         bar.finish();
         encoded.write(&self.out)?;
-        crate::runs::list_left_out("pictures", &faults, &self.data);
+        crate::data::list_left_out("pictures", &faults, &self.data);
         println!("wrote {}, {} of {} pictures", self.out.display(), encoded.form, encoded.names.len());
         Ok(std::process::ExitCode::SUCCESS)
     }

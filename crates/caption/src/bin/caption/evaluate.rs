@@ -11,8 +11,9 @@ use clap::Args;
 use lab::progress::{columns, wrapped};
 
 use crate::Outcome;
+use crate::data::{DataChoice, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{DataChoice, Part, check_input, load_model};
+use crate::runs::{check_input, load_model};
 
 /// Describe the pictures of a split and score the captions.
 #[derive(Args)]

@@ -2,8 +2,10 @@
 //!
 //! Exit code 0 when all went well, 1 for a failure with one message on standard error, 2 for usage.
 
+mod bar;
 mod check;
 mod choices;
+mod data;
 mod decoding;
 mod describe;
 mod doctor;

@@ -10,14 +10,13 @@
 use std::process::ExitCode;
 
 use caption::data::sampler::{Sampler, WithReplacement};
-use caption::error::Error;
 use caption::model::{Architecture, Dropouts, Input, LONGEST, ModelSettings, longest};
 use caption::training::{Draw, Recipe, Schedule, Training};
 use clap::Args;
 
 use crate::Outcome;
-use crate::choices::Kind;
-use crate::runs::{DataChoice, cell_names};
+use crate::choices::{CELLS, Kind, cell_names, only};
+use crate::data::DataChoice;
 
 /// Captions that are learned.
 const CAPTIONS: usize = 50;
@@ -48,10 +47,7 @@ impl Overfit {
         WithReplacement::new(loaded.data.train.captions.len(), CAPTIONS, self.seed)?.next_batch(&mut chosen);
         let train = loaded.data.train.subset(&chosen);
         let transformer = self.model == Kind::Transformer;
-        if transformer && self.cell.is_some() {
-            let problem = "--cell belongs to --model rnn or attention; leave it out";
-            return Err(Error::Mismatch(problem.into()));
-        }
+        only(self.cell.is_some(), "cell", !transformer, CELLS)?;
         let cell = self.cell.clone().unwrap_or_else(|| "rnn".into());
         // The assignment has a limit for each of its two cells; others are held to that of the LSTM.
         let (factor, limit) = match (transformer, cell.as_str()) {

@@ -8,7 +8,7 @@ use clap::Args;
 use lab::files::plain_length;
 
 use crate::Outcome;
-use crate::runs::{DataChoice, list_left_out};
+use crate::data::{DataChoice, list_left_out};
 
 /// Decode pictures, build the vocabulary and write one file to train on; what cannot be used is left out and listed.
 #[derive(Args)]

@@ -14,8 +14,9 @@ use lab::files::write_atomically;
 use lab::run_dir::read_config;
 
 use crate::Outcome;
+use crate::data::{DataChoice, Loaded, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{DataChoice, Loaded, Part, check_input, find_checkpoint};
+use crate::runs::{check_input, find_checkpoint};
 
 /// The side of pictures from files, in pixels.
 const SIDE: u32 = 256;

@@ -20,8 +20,9 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::choices::{LearningChoice, ModelChoice};
+use crate::data::{DataChoice, Loaded};
 use crate::ranks::{Ranks, say, speaks};
-use crate::runs::{BEST, DataChoice, Loaded, check_input, load_model};
+use crate::runs::{BEST, check_input, load_model};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
@@ -194,13 +195,12 @@ impl Train {
         if step(&latest) == first {
             return Ok(latest);
         }
-        let (out, step) =
-            (self.out.display(), |step: Option<u64>| step.map_or("none".into(), |step| step.to_string()));
-        let found = latest.map(|latest| latest.step);
+        let named = |step: Option<u64>| step.map_or("none".into(), |step| step.to_string());
         Err(Error::Mismatch(format!(
-            "rank 0 goes on from the checkpoint of step {} in {out}, and here the newest is {}; give a folder that all ranks share",
-            step(first),
-            step(found)
+            "rank 0 goes on from the checkpoint of step {} in {}, and here the newest is {}; give a folder that all ranks share",
+            named(first),
+            self.out.display(),
+            named(step(&latest))
         )))
     }
 
