@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::sync::Barrier;
 use std::time::Duration;
 
-use caption::model::{Beam, Decoding, Method};
+use caption::model::{Beam, Decoding, Input, Method};
 use caption::serve::{Bounds, Server};
 use caption::training::Model;
 use serde_json::{Value, json};
@@ -412,6 +412,10 @@ fn a_server_that_cannot_serve_says_why() {
     assert!(taken.contains("cannot listen on 127.0.0.1:") && taken.contains("--port"), "{taken}");
     let none = refused(model(), "127.0.0.1", 0, Bounds { workers: 0, ..bounds() });
     assert!(none.contains("no room for a request"), "{none}");
+    let mut of_features = model();
+    of_features.settings.input = Input::Features { width: 3 };
+    let unseen = refused(of_features, "127.0.0.1", 0, bounds());
+    assert!(unseen.contains("features of length 3") && unseen.contains("bind_seeing"), "{unseen}");
 }
 
 /// The program from its start to Ctrl-C: the address that it prints is answered, and it ends well.

@@ -44,6 +44,7 @@ use self::routes::Shared;
 use self::workers::Workers;
 use crate::data::encoder::Sight;
 use crate::error::Error;
+use crate::model::Input;
 use crate::training::Model;
 
 /// How long answers that are under way may take when the server stops.
@@ -118,8 +119,13 @@ impl Server {
     /// # Errors
     /// If the model does not see pixels, a bound is 0, or the port cannot be had.
     pub fn bind(model: Model, host: &str, port: u16, bounds: Bounds) -> Result<Server, Error> {
-        let sight = workers::sight_of(&model)?;
-        Server::bind_seeing(model, sight, host, port, bounds)
+        let Input::Pixels { height, width } = model.settings.input else {
+            return Err(Error::Mismatch(format!(
+                "the model sees {}; give `Server::bind_seeing` the sight that makes them of a picture file",
+                model.settings.input
+            )));
+        };
+        Server::bind_seeing(model, Sight::of_pixels(height, width), host, port, bounds)
     }
 
     /// The same for a model that sees something else than pixels, such as the features of an encoder.

@@ -24,8 +24,7 @@ use super::query::Wish;
 use super::upload::{Form, Received};
 use crate::data::Vocabulary;
 use crate::data::encoder::Sight;
-use crate::error::Error;
-use crate::model::{Caption, Captioner, Input};
+use crate::model::{Caption, Captioner};
 use crate::training::Model;
 
 /// A picture to describe.
@@ -88,19 +87,6 @@ struct Speaker {
     sight: Sight,
     vocabulary: Vocabulary,
     captioner: Captioner<AnyCell>,
-}
-
-/// How a model that sees pixels sees a picture; others are refused.
-pub fn sight_of(model: &Model) -> Result<Sight, Error> {
-    if let Input::Pixels { height, width } = model.settings.input {
-        return Ok(Sight::of_pixels(height, width));
-    }
-    Err(Error::Mismatch(format!(
-        "the model sees {}, which cannot be computed from a picture here; serve one that was trained on pixels (`caption \
-         train --out RUN` without --data trains on rendered scenes), or describe rows of features by `caption describe \
-         RUN --data DIR --row N`; features of `caption encode` can be computed by `--encoder FILE`",
-        model.settings.input
-    )))
 }
 
 /// Describes one picture after another, until nobody can send any more.
