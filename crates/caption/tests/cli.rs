@@ -47,20 +47,8 @@ impl Setting {
     }
 
     fn train(&self, run: &str, more: &[&str]) -> Vec<String> {
-        let fixed = [
-            "train",
-            "--data",
-            &self.data,
-            "--out",
-            run,
-            "--hidden",
-            "6",
-            "--embedding",
-            "4",
-            "--batch",
-            "2",
-        ];
-        fixed.iter().chain(more).map(|argument| argument.to_string()).collect()
+        let fixed = format!("train --data {} --out {run} --hidden 6 --embedding 4 --batch 2", self.data);
+        fixed.split(' ').chain(more.iter().copied()).map(String::from).collect()
     }
 }
 
@@ -187,20 +175,10 @@ fn a_model_that_attends_is_reported_with_maps_and_scored_from_its_files() {
     let setting = Setting::new();
     let data = coloured_pictures(setting.folder.path());
     let ready = ["--data", &data, "--side", "16", "--threshold", "1"];
-    let model = [
-        "--model",
-        "attention",
-        "--attention-width",
-        "8",
-        "--cell",
-        "gru",
-        "--hidden",
-        "16",
-        "--embedding",
-        "8",
-    ];
-    let learning = ["--batch", "6", "--epochs", "30", "--learning-rate", "1e-2"];
-    succeed(&[&["train", "--out", &setting.run], &ready[..], &model, &learning].concat());
+    let model = "--model attention --attention-width 8 --cell gru --hidden 16 --embedding 8";
+    let learning = "--batch 6 --epochs 30 --learning-rate 1e-2";
+    let chosen: Vec<&str> = model.split(' ').chain(learning.split(' ')).collect();
+    succeed(&[&["train", "--out", &setting.run], &ready[..], &chosen[..]].concat());
 
     succeed(&["report", &setting.run]);
     let page = fs::read_to_string(Path::new(&setting.run).join("report.html")).unwrap();
@@ -417,21 +395,10 @@ fn attention_learns_from_grids_of_features_and_others_see_their_mean() {
     let [table, grids] = grids(folder.path());
     let train = |name: &str, more: &[&str]| {
         let run = folder.path().join(name).display().to_string();
-        let fixed = [
-            "train",
-            "--data",
-            &table,
-            "--features",
-            &grids,
-            "--threshold",
-            "1",
-            "--out",
-            &run,
-            "--hidden",
-            "16",
-        ];
-        let learning = ["--embedding", "8", "--batch", "8", "--learning-rate", "0.02"];
-        (succeed(&[&fixed[..], &learning, more].concat()), run)
+        let data = format!("train --data {table} --features {grids} --threshold 1 --out {run}");
+        let model = "--hidden 16 --embedding 8 --batch 8 --learning-rate 0.02";
+        let fixed: Vec<&str> = data.split(' ').chain(model.split(' ')).collect();
+        (succeed(&[&fixed[..], more].concat()), run)
     };
     let (printed, run) =
         train("attention", &["--model", "attention", "--epochs", "30", "--metric", "val-loss"]);

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Error, Read, Write};
+use std::io::{self, BufWriter, Error, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -152,7 +152,12 @@ impl ArrayFile {
 
     /// An error at a key of this file.
     pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> DataError {
-        DataError::new(format!("{}, key `{key}`", self.place), problem)
+        DataError::new(self.place(key), problem)
+    }
+
+    /// What a key of this file is called in a message.
+    fn place(&self, key: &str) -> String {
+        format!("{}, key `{key}`", self.place)
     }
 
     /// The shape of an array.
@@ -201,7 +206,7 @@ impl ArrayFile {
         let (start, end) = self.bounds(key)?;
         let rows = shape.first().copied().unwrap_or(0);
         Ok(FileRows::new(Rows {
-            place: self.error(key, "").place,
+            place: self.place(key),
             file: self.file.clone(),
             start,
             rows,
@@ -258,6 +263,15 @@ impl ArrayFile {
 /// Decodes numbers of `SIZE` bytes.
 fn each<const SIZE: usize, T>(bytes: &[u8], to: &mut Vec<T>, decode: fn([u8; SIZE]) -> T) {
     to.extend(bytes.as_chunks().0.iter().map(|bytes| decode(*bytes)));
+}
+
+/// Writes numbers of `SIZE` bytes.
+fn put<const SIZE: usize, T: Copy>(
+    out: &mut impl Write,
+    numbers: &[T],
+    encode: fn(T) -> [u8; SIZE],
+) -> io::Result<()> {
+    numbers.iter().try_for_each(|number| out.write_all(&encode(*number)))
 }
 
 /// A float of 16 bits, IEEE 754 binary16, as one of 32; exact.
@@ -322,15 +336,9 @@ pub(super) fn write_with_origin(
         for (_, _, numbers) in arrays {
             match numbers {
                 Numbers::U8(numbers) => out.write_all(numbers)?,
-                Numbers::I32(numbers) => {
-                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
-                }
-                Numbers::U32(numbers) => {
-                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
-                }
-                Numbers::F32(numbers) => {
-                    numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()))?;
-                }
+                Numbers::I32(numbers) => put(&mut out, numbers, i32::to_le_bytes)?,
+                Numbers::U32(numbers) => put(&mut out, numbers, u32::to_le_bytes)?,
+                Numbers::F32(numbers) => put(&mut out, numbers, f32::to_le_bytes)?,
                 Numbers::InFile(rows) => {
                     let mut bytes = Vec::new();
                     for row in 0..rows.len() {
