@@ -118,20 +118,27 @@ fn findings(paths: &BTreeSet<String>, texts: &[Text]) -> Vec<String> {
     findings
 }
 
+/// A file of a repository that tests make up.
+#[cfg(test)]
+fn text(path: &str, text: &str) -> Text {
+    Text { path: path.to_string(), text: text.to_string() }
+}
+
+/// A repository of these files: their texts, and all paths with those of folders.
+#[cfg(test)]
+fn repository(files: &[(&str, &str)]) -> (Vec<Text>, BTreeSet<String>) {
+    let ends =
+        |path: &str| path.match_indices('/').map(|(end, _)| end).chain([path.len()]).collect::<Vec<_>>();
+    let paths = files.iter().flat_map(|(path, _)| ends(path).into_iter().map(|end| path[..end].to_string()));
+    (files.iter().map(|(path, content)| text(path, content)).collect(), paths.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let texts: Vec<Text> = files
-            .iter()
-            .map(|(path, text)| Text { path: path.to_string(), text: text.to_string() })
-            .collect();
-        let mut paths = BTreeSet::new();
-        for text in &texts {
-            let ends = text.path.match_indices('/').map(|(end, _)| end).chain([text.path.len()]);
-            paths.extend(ends.map(|end| text.path[..end].to_string()));
-        }
+        let (texts, paths) = repository(files);
         assert_eq!(findings(&paths, &texts), expected);
     }
 

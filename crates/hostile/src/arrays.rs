@@ -14,13 +14,6 @@ use crate::place;
 /// What a user can say of where a grid has its channels.
 const CHANNELS: [Option<Channels>; 3] = [None, Some(Channels::First), Some(Channels::Last)];
 
-/// A file among those that other libraries wrote for the tests of features.
-macro_rules! fixtures {
-    ($($name:literal),* $(,)?) => {
-        vec![$(include_bytes!(concat!("../../caption/tests/fixtures/features/", $name)).to_vec()),*]
-    };
-}
-
 /// Reads bytes as features, told by how they begin.
 pub fn features(bytes: &[u8]) {
     let path = place::file("features", bytes);
@@ -31,7 +24,7 @@ pub fn features(bytes: &[u8]) {
 
 /// Arrays of one array, some of which are refused.
 pub fn npy() -> Vec<Vec<u8>> {
-    fixtures![
+    fixtures!["features":
         "float16.npy",
         "float32.npy",
         "big_endian_float64.npy",
@@ -45,7 +38,7 @@ pub fn npy() -> Vec<Vec<u8>> {
 
 /// HDF5 files of one table and of several.
 pub fn hdf5() -> Vec<Vec<u8>> {
-    fixtures!["whole.h5", "by_name.h5", "places.h5"]
+    fixtures!["features": "whole.h5", "by_name.h5", "places.h5"]
 }
 
 /// Reads bytes as an archive; or, after a byte that is odd, as two arrays of an archive whose checksums are right.
@@ -77,7 +70,7 @@ fn archive(bytes: &[u8]) -> Vec<u8> {
 
 /// Archives behind an even byte, arrays behind an odd one.
 pub fn npz_seeds() -> Vec<Vec<u8>> {
-    let archives = fixtures!["named.npz", "named_compressed.npz", "by_name.npz"];
+    let archives = fixtures!["features": "named.npz", "named_compressed.npz", "by_name.npz"];
     let arrays = npy().into_iter().map(|array| [array, names()].concat());
     let marked = |mark: u8| move |bytes: Vec<u8>| [vec![mark], bytes].concat();
     archives.into_iter().map(marked(0)).chain(arrays.map(marked(1))).collect()
@@ -108,7 +101,8 @@ pub fn safetensors_seeds() -> Vec<Vec<u8>> {
         NamedTensor { name: "b", shape: vec![2], data: TensorData::F64(&[0.5, 1.0]) },
         NamedTensor { name: "c", shape: vec![0, 3], data: TensorData::I32(&[]) },
     ];
-    let mut seeds = fixtures!["float16.safetensors", "by_name.safetensors", "grid_by_name.safetensors"];
+    let mut seeds =
+        fixtures!["features": "float16.safetensors", "by_name.safetensors", "grid_by_name.safetensors"];
     seeds.push(encode(&tensors).expect("they can be written"));
     seeds
 }

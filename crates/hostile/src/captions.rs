@@ -94,8 +94,7 @@ pub fn collection_seeds() -> Vec<Vec<u8>> {
 
 /// Scores bytes: hypotheses before the first line that is empty, references after it.
 pub fn scores(bytes: &[u8]) {
-    let cut = bytes.windows(2).position(|two| two == b"\n\n").unwrap_or(bytes.len());
-    let (said, known) = bytes.split_at(cut);
+    let (said, known) = place::halves(bytes);
     let said = place::file("said.json", said);
     let known = place::file("known.json", known);
     for tokenized in [false, true] {

@@ -10,6 +10,13 @@
 
 #![deny(missing_docs)]
 
+/// Files in a folder among those that other libraries wrote for the tests of `caption`.
+macro_rules! fixtures {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        vec![$(include_bytes!(concat!("../../caption/tests/fixtures/", $folder, "/", $name)).to_vec()),*]
+    };
+}
+
 mod arrays;
 mod captions;
 mod checkpoints;

@@ -11,13 +11,6 @@ use crate::{pictures, place};
 /// The most numbers of a picture that is given to a network; loading alone must be bounded for larger ones too.
 const SMALL: usize = 64 * 64 * 3;
 
-/// A file among those that the tests of encoders have.
-macro_rules! fixtures {
-    ($($name:literal),* $(,)?) => {
-        vec![$(include_bytes!(concat!("../../caption/tests/fixtures/encoders/", $name)).to_vec()),*]
-    };
-}
-
 thread_local! {
     /// Whether the runtime is at work, whose panics are caught and told as errors.
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
@@ -63,7 +56,7 @@ pub fn network(bytes: &[u8]) {
 
 /// Networks that are encoders, and some that are not.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let files = fixtures![
+    let files = fixtures!["encoders":
         "vector.onnx",
         "grid.onnx",
         "places.onnx",

@@ -78,12 +78,13 @@ fn begins_path(code: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text;
     use super::*;
 
     #[test]
     fn files_are_touched_above_only() {
         let check = |path: &str, text: &str, lines: &[usize]| {
-            let found = files_touched(&Text { path: path.to_string(), text: text.to_string() });
+            let found = files_touched(&self::text(path, text));
             let at = |line: &usize| {
                 format!("{path}:{line}: files are the business of `lab`, `caption` and `xtask`")
             };
@@ -101,8 +102,7 @@ mod tests {
     #[test]
     fn the_crates_are_reached_by_the_facade() {
         let check = |path: &str, text: &str, names: &[(usize, &str)]| {
-            let source = Text { path: path.to_string(), text: text.to_string() };
-            let found = past_the_facade(&source, &["lab", "nn"]);
+            let found = past_the_facade(&self::text(path, text), &["lab", "nn"]);
             let at = |(line, name): &(usize, &str)| {
                 format!("{path}:{line}: `{name}` is reached past the facade: `unspool::{name}`")
             };

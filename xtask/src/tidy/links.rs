@@ -169,18 +169,11 @@ fn anchor(heading: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::repository;
     use super::*;
 
     fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let texts: Vec<Text> = files
-            .iter()
-            .map(|(path, text)| Text { path: path.to_string(), text: text.to_string() })
-            .collect();
-        let mut paths = BTreeSet::new();
-        for (path, _) in files {
-            paths.extend(path.match_indices('/').map(|(end, _)| path[..end].to_string()));
-            paths.insert(path.to_string());
-        }
+        let (texts, paths) = repository(files);
         let pages: Vec<&Text> = texts.iter().filter(|text| text.path.ends_with(".md")).collect();
         assert_eq!(dead_links(&pages, &paths), expected);
     }

@@ -83,6 +83,7 @@ pub fn unused_dependencies(manifests: &[&Text]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text;
     use super::*;
 
     const MANIFEST: &str = r#"
@@ -115,10 +116,6 @@ default = []
         let names: Vec<String> = dependencies(MANIFEST).into_iter().collect();
         assert_eq!(names, ["gemm", "libc", "rand-core", "serde_json", "tape", "tempfile"]);
         assert!(workspace_dependencies(MANIFEST).is_empty());
-    }
-
-    fn text(path: &str, text: &str) -> Text {
-        Text { path: path.to_string(), text: text.to_string() }
     }
 
     #[test]

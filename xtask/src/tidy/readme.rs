@@ -112,11 +112,8 @@ fn numbers(page: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text;
     use super::*;
-
-    fn text(path: &str, text: &str) -> Text {
-        Text { path: path.to_string(), text: text.to_string() }
-    }
 
     #[test]
     fn the_program_is_the_example() {
