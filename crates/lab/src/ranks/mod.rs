@@ -18,8 +18,12 @@ const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 
 /// How many ranks this program was started as, as far as its environment says.
 fn started() -> usize {
-    let size = |name| std::env::var(name).ok()?.parse().ok();
-    SIZES.into_iter().find_map(size).unwrap_or(1)
+    SIZES.into_iter().find_map(said).unwrap_or(1)
+}
+
+/// A number that a launcher says in the environment.
+fn said(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// Joins the other ranks, if there are any.
@@ -45,8 +49,7 @@ fn reach() -> Result<Box<dyn Collective>, String> {
 
 /// How many ranks share the processors of this machine, as far as the environment says.
 pub fn on_this_machine() -> usize {
-    let local = std::env::var("OMPI_COMM_WORLD_LOCAL_SIZE").ok().and_then(|size| size.parse().ok());
-    local.filter(|local| *local > 0).unwrap_or(1)
+    said("OMPI_COMM_WORLD_LOCAL_SIZE").filter(|local| *local > 0).unwrap_or(1)
 }
 
 /// Leaves the other ranks: when all of them do, or at once, which ends them.
