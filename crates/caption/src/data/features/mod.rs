@@ -63,7 +63,6 @@ struct Array {
 /// If the file is of none of the formats, is damaged, or holds something else than rows of one form.
 pub fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let place = path.display().to_string();
-    let mut beginning = [0; 9];
     let opened = lab::files::plain_length(path)
         .map_err(|error| format!("{}; {}", error.problem, error.advice))
         .and_then(|_| File::open(path).map_err(|error| format!("cannot be opened ({error})")));
@@ -74,8 +73,7 @@ pub fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, Dat
             .map(|_| bytes)
             .map_err(|error| format!("cannot be read ({error})"))
     });
-    let bytes = read.map_err(|problem| DataError::new(&place, format!("{problem}. Check the path")))?;
-    beginning[..bytes.len()].copy_from_slice(&bytes);
+    let beginning = read.map_err(|problem| DataError::new(&place, format!("{problem}. Check the path")))?;
     if beginning.starts_with(npy::MAGIC) {
         npy::read(path, channels)
     } else if beginning.starts_with(b"PK") {
