@@ -189,7 +189,7 @@ impl<O: Optimizer> Trainer<O> {
         record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
     ) -> Result<StepReport, TrainError> {
         let checked = {
-            let tape = self.tape(params);
+            let tape = self.tape(params, 0);
             let loss = record(&tape);
             let used = gradients(params, &tape, loss);
             let program = self.program(params, &tape, loss, used);
@@ -199,10 +199,9 @@ impl<O: Optimizer> Trainer<O> {
             }
             match checked(&mut self.engine, params, &program) {
                 Err(TrainError::Gradient { loss, .. }) => {
-                    let names = self.not_finite(params, &program.used)?;
-                    Err(TrainError::Gradient { loss, names })
+                    Err(self.name_gradients(params, loss, &program.used)?)
                 }
-                other => other.map(|(report, run)| (targets_of(&program), report, run)),
+                checked => checked,
             }
         };
         let (targets, report, run) = checked?;
@@ -216,7 +215,7 @@ impl<O: Optimizer> Trainer<O> {
     /// As [`Trainer::step`] does.
     #[track_caller]
     pub fn bytes(&mut self, params: &Params, record: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> usize {
-        let tape = self.tape(params);
+        let tape = self.tape(params, 0);
         let loss = record(&tape);
         let used = gradients(params, &tape, loss);
         let Program { outputs, .. } = self.program(params, &tape, loss, used);
@@ -224,10 +223,14 @@ impl<O: Optimizer> Trainer<O> {
         self.engine.plan(&tape.graph(), &wanted).bytes()
     }
 
-    /// The tape of the next step.
-    fn tape(&self, params: &Params) -> Tape {
+    /// The tape of a part of the next step. A step in one part is its own first.
+    fn tape(&self, params: &Params, part: usize) -> Tape {
         let tape = params.tape();
-        if self.noise { tape.with_noise(noise_seed(params.seed(), self.steps)) } else { tape }
+        if !self.noise {
+            return tape;
+        }
+        let seed = noise_seed(params.seed(), self.steps);
+        tape.with_noise(if part == 0 { seed } else { noise_seed(seed, part as u64) })
     }
 
     /// Records what follows a loss and its gradients in a step.
@@ -292,28 +295,31 @@ impl<O: Optimizer> Trainer<O> {
         }
     }
 
-    /// The names of parameters with a gradient that is not finite.
-    fn not_finite(&mut self, params: &Params, used: &[(Param, Var<'_>)]) -> Result<Vec<String>, RunError> {
+    /// The error that names the parameters with a gradient that is not finite.
+    fn name_gradients(
+        &mut self,
+        params: &Params,
+        loss: f64,
+        used: &[(Param, Var<'_>)],
+    ) -> Result<TrainError, RunError> {
         let norms: Vars<'_> = used.iter().map(|(_, gradient)| global_norm(&[*gradient])).collect();
         let run = self.engine.run(&norms)?;
         let bad = (0..used.len()).filter(|index| !run.number(*index).is_finite());
-        Ok(bad.map(|index| params.name(used[index].0).to_string()).collect())
+        let names = bad.map(|index| params.name(used[index].0).to_string()).collect();
+        Ok(TrainError::Gradient { loss, names })
     }
 }
 
 /// The weights and slots that a step writes.
 type Targets = SmallVec<[Param; 48]>;
 
-fn targets_of(program: &Program<'_>) -> Targets {
-    program.updates.iter().map(|(param, _)| *param).collect()
-}
-
-/// Runs the program of a step and looks at what it has computed. Of gradients that are not finite no names are given.
+/// Runs the program of a step and looks at what it has computed: what is to be written, and where it is. Of gradients that are
+/// not finite no names are given.
 fn checked<'e>(
     engine: &'e mut Engine,
     params: &Params,
     program: &Program<'_>,
-) -> Result<(StepReport, Run<'e>), TrainError> {
+) -> Result<(Targets, StepReport, Run<'e>), TrainError> {
     let run = engine.run(&program.outputs)?;
     let report = StepReport { loss: run.number(0), gradient_norm: run.number(1), skipped: false };
     if !report.loss.is_finite() {
@@ -323,13 +329,13 @@ fn checked<'e>(
         return Err(TrainError::Gradient { loss: report.loss, names: Vec::new() });
     }
     let is_bad = |(output, _): &(usize, &Param)| run.slice(output + 2).first_not_finite().is_some();
-    let targets = targets_of(program);
+    let targets: Targets = program.updates.iter().map(|(param, _)| *param).collect();
     let bad = targets.iter().enumerate().filter(is_bad);
     let names: Vec<String> = bad.map(|(_, param)| params.name(*param).to_string()).collect();
     if !names.is_empty() {
         return Err(TrainError::Update { names });
     }
-    Ok((report, run))
+    Ok((targets, report, run))
 }
 
 /// Counts a step and writes what it has computed, unless its gradients are far larger than those before.

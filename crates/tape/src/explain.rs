@@ -90,9 +90,8 @@ fn note_merges(program: &Program, merged: &mut Vec<Vec<String>>) {
     let parts = program.parts();
     for (id, node) in program.graph.iter() {
         let Op::Scan(scan) = &node.op else { continue };
-        let wanted = scan.wanted(parts.get(&id).into_iter().flatten().copied());
-        let body = Program { graph: scan.body.clone(), outputs: wanted.clone() };
-        let step = Step { scan, inputs: &node.inputs, wanted: &wanted };
+        let body = Program::of_body(scan, parts.get(&id).into_iter().flatten().copied());
+        let step = Step { scan, inputs: &node.inputs, wanted: &body.outputs };
         let line = |nodes: Vec<NodeId>| {
             let places: Vec<String> = nodes.iter().map(|id| place(body.graph.node(*id))).collect();
             format!("{} become one", places.join(", "))
@@ -121,8 +120,8 @@ fn note_loops(program: &Program, depth: usize, loops: &mut Vec<Loop>) {
             merged: Vec::new(),
             fates: sorted(scan, &fates),
         });
-        let outputs = inner.wanted(recorded_parts.get(&id).into_iter().flatten().copied());
-        note_loops(&Program { graph: inner.body.clone(), outputs }, depth + 1, loops);
+        let body = Program::of_body(inner, recorded_parts.get(&id).into_iter().flatten().copied());
+        note_loops(&body, depth + 1, loops);
     }
 }
 

@@ -7,7 +7,7 @@
 //! derivatives along a direction; [`text`] writes programs and reads them, and [`graphviz`] draws them;
 //! [`interpret`](mod@interpret) evaluates them plainly; [`program`] is a graph with what is wanted of it,
 //! [`passes`] rewrite it, [`fused`] is elementwise work as one node, [`plan`] places it in memory and
-//! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is;
+//! [`engine`] runs it, by the loops of `kernels`; [`explain`] says why a loop is as fast as it is, and [`profile`] where the time goes;
 //! [`check`] holds gradients against differences; [`severed`] says where gradients end, and [`not_finite`] where numbers do;
 //! [`error`] is what can go wrong.
 #![deny(missing_docs)]

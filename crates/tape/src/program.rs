@@ -30,6 +30,11 @@ impl Program {
         Program { graph, outputs: self.outputs.iter().map(|output| moved[output.index()]).collect() }
     }
 
+    /// The body of a scan, of which what a run needs for the given parts is wanted.
+    pub(crate) fn of_body(scan: &Scan, parts: impl IntoIterator<Item = Part>) -> Program {
+        Program { graph: scan.body.clone(), outputs: scan.wanted(parts) }
+    }
+
     /// The parts that are taken out of each scan and each fused work.
     pub(crate) fn parts(&self) -> HashMap<NodeId, Vec<Part>> {
         let mut parts: HashMap<NodeId, Vec<Part>> = HashMap::new();
@@ -57,8 +62,8 @@ impl Program {
         self.rebuild(|graph, id, mut node| {
             match &mut node.op {
                 Op::Scan(scan) => {
-                    let wanted = scan.wanted(parts.get(&id).into_iter().flatten().copied());
-                    let body = Program { graph: scan.body.clone(), outputs: wanted.clone() };
+                    let body = Program::of_body(scan, parts.get(&id).into_iter().flatten().copied());
+                    let wanted = body.outputs.clone();
                     let body = body.map_steps(pass);
                     let body = pass(body, Step { scan, inputs: &node.inputs, wanted: &wanted });
                     let new_id = NodeId::at(graph.nodes.len());

@@ -1,7 +1,7 @@
 //! Numbers as bytes, lowest first, and back.
 
 use tape::tensor::Slice;
-use tape::{DType, Tensor};
+use tape::{DType, Element, Tensor};
 
 /// The bytes of some numbers.
 pub(super) fn to_bytes(numbers: Slice<'_>) -> Vec<u8> {
@@ -14,22 +14,13 @@ pub(super) fn to_bytes(numbers: Slice<'_>) -> Vec<u8> {
 
 /// The numbers of some bytes; what is left over is none.
 pub(super) fn from_bytes(dtype: DType, bytes: &[u8]) -> Tensor {
-    let count = bytes.len() / dtype.bytes();
+    fn read<T: Element, const N: usize>(bytes: &[u8], number: fn([u8; N]) -> T) -> Tensor {
+        let numbers: Vec<T> = bytes.as_chunks().0.iter().map(|bytes| number(*bytes)).collect();
+        Tensor::new([numbers.len()], numbers)
+    }
     match dtype {
-        DType::F32 => {
-            let numbers: Vec<f32> =
-                bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            Tensor::new([count], numbers)
-        }
-        DType::F64 => {
-            let numbers: Vec<f64> =
-                bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-            Tensor::new([count], numbers)
-        }
-        DType::I32 => {
-            let numbers: Vec<i32> =
-                bytes.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
-            Tensor::new([count], numbers)
-        }
+        DType::F32 => read(bytes, f32::from_le_bytes),
+        DType::F64 => read(bytes, f64::from_le_bytes),
+        DType::I32 => read(bytes, i32::from_le_bytes),
     }
 }

@@ -41,7 +41,7 @@ use tape::{Custom, DType, Shape, Tape, Tensor, Var};
 pub use collective::{Alone, Collective};
 pub use threads::{ThreadRank, among_threads};
 
-use reduce::{Rows, Sharing, add, sum_numbers, sum_rows};
+use reduce::{Rows, Sharing, add, copied, sum_numbers, sum_rows};
 use tree::Blocks;
 
 /// Work for the thread that speaks with the other ranks.
@@ -250,27 +250,27 @@ impl Exchange {
     }
 
     fn begin_numbers(&self, bucket: usize, numbers: &[Slice<'_>]) -> Result<(), String> {
-        let mut step = lock(&self.step);
-        let (part, dtype) = (step.part, numbers[0].dtype());
         let len = numbers.iter().map(|numbers| numbers.len()).sum::<usize>();
-        let mut flat = Tensor::zeros(dtype, [len]);
+        let mut flat = Tensor::zeros(numbers[0].dtype(), [len]);
         let (mut to, mut start) = (flat.slice_mut(), 0);
         for numbers in numbers {
             to.part(start, numbers.len()).copy_from(*numbers);
             start += numbers.len();
         }
-        let at = step.buckets.get_mut(bucket).filter(|at| at.missing > 0).ok_or(NOT_OPEN)?;
-        at.numbers.put((0, part), flat, add);
-        at.missing -= 1;
-        self.hand_over(&mut step)
+        self.fill(bucket, |at, part| at.numbers.put((0, part), flat, add))
     }
 
     fn begin_rows(&self, bucket: usize, indices: &[i32], rows: Slice<'_>) -> Result<(), String> {
+        let own = Rows { indices: indices.to_vec(), rows: copied(rows) };
+        self.fill(bucket, |at, _| at.rows.push(own))
+    }
+
+    /// Puts what the present part has into a bucket, and has summed what is whole by it.
+    fn fill(&self, bucket: usize, put: impl FnOnce(&mut Bucket, usize)) -> Result<(), String> {
         let mut step = lock(&self.step);
-        let mut own = Tensor::zeros(rows.dtype(), [rows.len()]);
-        own.slice_mut().copy_from(rows);
+        let part = step.part;
         let at = step.buckets.get_mut(bucket).filter(|at| at.missing > 0).ok_or(NOT_OPEN)?;
-        at.rows.push(Rows { indices: indices.to_vec(), rows: own });
+        put(at, part);
         at.missing -= 1;
         self.hand_over(&mut step)
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use tape::tensor::Slice;
 use tape::{DType, Tensor};
 
 use super::bytes::{from_bytes, to_bytes};
@@ -35,6 +36,13 @@ pub(super) struct Rows {
     pub indices: Vec<i32>,
     /// (N, width), flat.
     pub rows: Tensor,
+}
+
+/// Numbers of one's own, flat.
+pub(super) fn copied(numbers: Slice<'_>) -> Tensor {
+    let mut copy = Tensor::zeros(numbers.dtype(), [numbers.len()]);
+    copy.slice_mut().copy_from(numbers);
+    copy
 }
 
 /// Adds numbers to others.
@@ -82,9 +90,8 @@ pub(super) fn sum_numbers(
             if numbers.slice().len() < (place + 1) * chunk.len() {
                 return Err(format!("rank {from} has sent too little; start all ranks by the same program"));
             }
-            let mut block = Tensor::zeros(dtype, [chunk.len()]);
-            block.slice_mut().copy_from(numbers.slice().part(place * chunk.len(), chunk.len()));
-            all.put(key, block, add);
+            let block = numbers.slice().part(place * chunk.len(), chunk.len());
+            all.put(key, copied(block), add);
         }
     }
     let summed = all.into_sums().map(|(_, sum)| sum).next().unwrap_or_else(|| Tensor::zeros(dtype, [0]));
@@ -128,7 +135,7 @@ pub(super) fn sum_rows(
     if ranks == 1 {
         return Ok((scatter(&own, table, width, dtype)?, 0));
     }
-    let indices = own.iter().flat_map(|rows| to_bytes(tape::tensor::Slice::I32(&rows.indices)));
+    let indices = own.iter().flat_map(|rows| to_bytes(Slice::I32(&rows.indices)));
     let bytes = indices.chain(own.iter().flat_map(|rows| to_bytes(rows.rows.slice()))).collect();
     let gathered = collective.gather(bytes)?;
     let mut all = Vec::new();

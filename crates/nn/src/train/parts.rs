@@ -3,13 +3,13 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use tape::{RunError, Tape, Var};
+use tape::{RunError, Shape, Tape, Var};
 
-use super::{Gradients, TrainError, Trainer, checked, gradients, noise_seed, settle, targets_of};
+use super::{Gradients, StepReport, TrainError, Trainer, checked, gradients, settle};
 use crate::exchange::{Exchange, Form};
 use crate::optim::Optimizer;
+use crate::param::Param;
 use crate::params::Params;
-use crate::train::StepReport;
 
 /// How a step is cut into parts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +49,7 @@ impl Buckets {
                 rows.push((Form::Rows(shape.dim(0).at(0), width), vec![index]));
                 continue;
             }
-            let open = members.last_mut().map(|(form, members)| (form, members));
-            match open {
+            match members.last_mut() {
                 Some((Form::Numbers(len), members)) if *len * gradient.dtype().bytes() < bytes => {
                     *len += shape.len();
                     members.push(index);
@@ -138,7 +137,7 @@ impl<O: Optimizer> Trainer<O> {
         let mut layout = None;
         // Without a part of its own a rank looks at the first, to know what the others exchange.
         for part in if own.is_empty() { 0..1 } else { own.clone() } {
-            let tape = self.part_tape(params, part);
+            let tape = self.tape(params, part);
             let loss = record(&tape, part);
             let used = gradients(params, &tape, loss);
             self.check_severed(params, loss, &used)?;
@@ -170,31 +169,20 @@ impl<O: Optimizer> Trainer<O> {
             let program = self.program(params, &tape, loss, used);
             match checked(&mut self.engine, params, &program) {
                 Err(TrainError::Gradient { loss, .. }) => {
-                    let names = self.not_finite(params, &program.used)?;
-                    Err(TrainError::Gradient { loss, names })
+                    Err(self.name_gradients(params, loss, &program.used)?)
                 }
-                other => other.map(|(report, run)| (targets_of(&program), report, run)),
+                checked => checked,
             }
         };
         let (targets, report, run) = checked?;
         Ok(settle(&mut self.steps, &mut self.outliers, params, targets, report, &run))
-    }
-
-    /// The tape of a part of the next step. The first has the noise of a step that is in one part.
-    fn part_tape(&self, params: &Params, part: usize) -> Tape {
-        let tape = params.tape();
-        if !self.noise {
-            return tape;
-        }
-        let seed = noise_seed(params.seed(), self.steps);
-        tape.with_noise(if part == 0 { seed } else { noise_seed(seed, part as u64) })
     }
 }
 
 /// Records what the exchange has summed: the loss, and the weights with their gradients.
 fn sums<'t>(
     buckets: &Buckets,
-    weights: &[crate::Param],
+    weights: &[Param],
     exchange: &Arc<Exchange>,
     params: &Params,
     tape: &'t Tape,
@@ -207,13 +195,13 @@ fn sums<'t>(
                 Form::Numbers(len) => {
                     let flat = exchange.sum(tape, bucket, [*len].into());
                     let mut start = 0;
-                    let mut take = |shape: &tape::Shape| {
+                    let mut take = |shape: &Shape| {
                         let part = flat.slice(0, start..start + shape.len());
                         start += shape.len();
                         part.reshape(shape.clone())
                     };
                     if bucket == 0 {
-                        loss = Some(take(&tape::Shape::scalar()));
+                        loss = Some(take(&Shape::scalar()));
                     }
                     for index in members {
                         gradients[*index] = Some(take(params[weights[*index]].shape()));

@@ -25,7 +25,7 @@ pub(super) fn infer_rows(rule: &impl Rule, inputs: &[Meta<'_>]) -> Result<(Shape
     Ok((shape.clone(), dtype))
 }
 
-/// The largest score of a row, and the sum of the exponentials of the others below it.
+/// The largest score of a row, and the sum of the exponentials of all scores less that one.
 pub(super) fn largest_and_sum<T: Real>(row: &[T]) -> (T, T) {
     let largest = row.iter().copied().fold(T::neg_infinity(), T::max);
     (largest, row.iter().map(|x| (*x - largest).exp()).sum())

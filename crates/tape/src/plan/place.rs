@@ -194,7 +194,7 @@ impl<'a> Placer<'a> {
         } else {
             self.rows
         };
-        let program = Program { graph: scan.body.clone(), outputs: scan.wanted(parts.iter().copied()) };
+        let program = Program::of_body(scan, parts.iter().copied());
         let operands: Vec<Operand> = node.inputs.iter().map(|input| self.operand(*input)).collect();
         let body = LoopPlacer { scan, program: &program, rows, views: views(&program) };
         let mut packs = body.packs();

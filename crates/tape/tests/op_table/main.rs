@@ -1,7 +1,8 @@
 //! The op table: every operation, held to the same properties.
 //!
 //! `samples` has the operations with operands and a plain loop for each, `steps` puts them into loops over time. Then
-//! a file for each family of properties: `values`, `gradients`, `directions`, `views`, `extremes`, `laws` and `text`.
+//! a file for each family of properties: `values`, `gradients`, `directions`, `views`, `extremes`, `laws` and `text`; `jax` has the
+//! same from an implementation that shares nothing with this one.
 //! `spoilt` holds that rules which are wrong do not pass.
 
 mod arrays;
