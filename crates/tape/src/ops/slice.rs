@@ -166,3 +166,15 @@ impl<'t> Var<'t> {
         parts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{DType, Tape};
+
+    #[test]
+    #[should_panic(expected = "split of [2, 5]: the last axis cannot be cut into 2 equal parts")]
+    fn what_cannot_be_cut_evenly_is_not_split() {
+        let tape = Tape::new(DType::F64);
+        tape.number(0.0).expand([2, 5]).split::<2>();
+    }
+}
