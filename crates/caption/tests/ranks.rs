@@ -4,6 +4,8 @@
 //! `UNSPOOL_MPI=required` forbids it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../lab/tests/ranks/started.rs"]
+mod started;
 mod tiny;
 
 use std::fs;
@@ -12,32 +14,16 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use started::{can_run, on_ranks};
 use tempfile::TempDir;
 use tiny::tiny_data;
 
-/// Whether ranks can be started here.
-fn can_run() -> bool {
-    if !cfg!(feature = "mpi") {
-        eprintln!("skipped: this was built without the feature `mpi`");
-        return false;
+/// The program on so many ranks of one thread each; 0 is without `mpirun`.
+fn caption(ranks: usize) -> Command {
+    let mut command = on_ranks(env!("CARGO_BIN_EXE_caption"), ranks);
+    if ranks > 0 {
+        command.env("RAYON_NUM_THREADS", "1");
     }
-    let there = Command::new("mpirun").arg("--version").output().is_ok();
-    let required = std::env::var_os("UNSPOOL_MPI").is_some_and(|value| value == "required");
-    assert!(there || !required, "there is no mpirun");
-    if !there {
-        eprintln!("skipped: there is no mpirun");
-    }
-    there
-}
-
-/// `mpirun` for so many ranks, which may be more than processors, and root's.
-fn mpirun(ranks: usize) -> Command {
-    let mut command = Command::new("mpirun");
-    command.args(["--oversubscribe", "--bind-to", "none", "-n", &ranks.to_string()]);
-    for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "RAYON_NUM_THREADS"] {
-        command.env(name, "1");
-    }
-    command.arg(env!("CARGO_BIN_EXE_caption"));
     command
 }
 
@@ -71,8 +57,7 @@ impl Setting {
 
     /// Trains with so many ranks; 0 is without `mpirun`. It must go well.
     fn train(&self, ranks: usize, run: &str, more: &str) -> Output {
-        let mut command =
-            if ranks == 0 { Command::new(env!("CARGO_BIN_EXE_caption")) } else { mpirun(ranks) };
+        let mut command = caption(ranks);
         let output = command.args(self.arguments(run, more)).output().unwrap();
         assert!(output.status.success(), "{ranks} ranks: {}{}", text(&output.stdout), text(&output.stderr));
         output
@@ -165,7 +150,7 @@ fn a_killed_rank_ends_the_run_which_goes_on_with_other_ranks() {
     // Long enough to be killed on the way: what takes its time is the checkpoint after every step.
     let options = "--epochs 100 --shards 2 --checkpoint-every 1";
     let run = setting.out("killed");
-    let mut command = mpirun(2);
+    let mut command = caption(2);
     command.args(setting.arguments("killed", options)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut started = command.spawn().unwrap();
     let checkpoints = Path::new(&run).join("checkpoints");
@@ -199,7 +184,7 @@ fn a_rank_that_fails_says_so_and_ends_all() {
         return;
     }
     let setting = Setting::new();
-    let mut command = mpirun(1);
+    let mut command = caption(1);
     command.args(setting.arguments("different", "--epochs 2 --seed 1"));
     command.args([":", "-n", "1", env!("CARGO_BIN_EXE_caption")]);
     let output = command.args(setting.arguments("different", "--epochs 2 --seed 2")).output().unwrap();

@@ -4,33 +4,17 @@
 //! `UNSPOOL_MPI=required` forbids it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Command, Output};
+#[path = "ranks/started.rs"]
+mod started;
+
+use std::process::Output;
 
 use lab::compare::{Record, read};
-
-/// Whether ranks can be started here.
-fn can_run() -> bool {
-    if !cfg!(feature = "mpi") {
-        eprintln!("skipped: this was built without the feature `mpi`");
-        return false;
-    }
-    let there = Command::new("mpirun").arg("--version").output().is_ok();
-    let required = std::env::var_os("UNSPOOL_MPI").is_some_and(|value| value == "required");
-    assert!(there || !required, "there is no mpirun");
-    if !there {
-        eprintln!("skipped: there is no mpirun");
-    }
-    there
-}
+use started::{can_run, on_ranks};
 
 /// Compares two cells on so many ranks; 0 is without `mpirun`.
 fn compare(ranks: usize, out: &str) -> Output {
-    let lab = env!("CARGO_BIN_EXE_lab");
-    let mut command = Command::new(if ranks == 0 { lab } else { "mpirun" });
-    if ranks > 0 {
-        command.args(["--oversubscribe", "--bind-to", "none", "-n", &ranks.to_string(), lab]);
-        command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
-    }
+    let mut command = on_ranks(env!("CARGO_BIN_EXE_lab"), ranks);
     let fixed = "compare --cells rnn,gru --tasks adding:steps=6 --seeds 2 --match hidden --hidden 6 --steps 30 --threads 1";
     command.args(fixed.split(' ')).args(["--out", out]).output().unwrap()
 }
