@@ -186,18 +186,23 @@ pub async fn interrupted() {
             std::future::pending::<()>().await;
         }
     };
+    tokio::select! {
+        () = pressed => {}
+        () = terminated() => {}
+    }
+}
+
+/// Ready when the system asks the program to end; never, where it cannot ask.
+pub async fn terminated() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut asked) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = pressed => {}
-                _ = asked.recv() => {}
-            }
+            asked.recv().await;
             return;
         }
     }
-    pressed.await;
+    std::future::pending::<()>().await;
 }
 
 /// Serves connections until `stop`, then lets them end.

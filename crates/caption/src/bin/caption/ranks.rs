@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use caption::error::{Error, kept};
+use caption::serve::terminated;
 use caption::training::{Training, Validation};
 use lab::ranks::{check_same, from_first, join, part};
 use lab::run_dir::checkpoints_of;
@@ -86,15 +87,11 @@ impl Ranks {
 
 /// Waits for the signal by which `mpirun` stops the ranks that are left.
 fn stop(run: PathBuf) {
-    use tokio::signal::unix::{SignalKind, signal};
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-    runtime.block_on(async {
-        let Ok(mut told) = signal(SignalKind::terminate()) else { return };
-        told.recv().await;
-        let newest = checkpoints_of(&run).steps().ok().and_then(|steps| steps.last().copied());
-        eprintln!("caption: told to stop, as when another rank has ended{}", kept(newest, true));
-        exit(128 + 15);
-    });
+    runtime.block_on(terminated());
+    let newest = checkpoints_of(&run).steps().ok().and_then(|steps| steps.last().copied());
+    eprintln!("caption: told to stop, as when another rank has ended{}", kept(newest, true));
+    exit(128 + 15);
 }
 
 /// Ends the ranks of this process with its command: together where all went well or failed alike, else at once.
