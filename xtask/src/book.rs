@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::tidy::links;
+
 /// Builds the book; whether mdBook had nothing to say against it and every page is there.
 pub fn book(root: &Path) -> bool {
     let mut mdbook = Command::new("mdbook");
@@ -34,10 +36,11 @@ pub fn book(root: &Path) -> bool {
 /// A listed page that was not built: mdBook passes over links that stand where it expects none.
 fn missing_page(root: &Path) -> io::Result<Option<String>> {
     let summary = std::fs::read_to_string(root.join("docs/SUMMARY.md"))?;
-    let pages = summary.split("](").skip(1).filter_map(|rest| rest.split_once(".md)")).map(|(page, _)| page);
+    let listed = links(&summary);
+    let mut pages = listed.iter().filter_map(|link| link.target.strip_suffix(".md"));
     let built = |page: &str| {
         let page = if page == "README" { "index" } else { page };
         root.join("target/book").join(format!("{page}.html")).exists()
     };
-    Ok(pages.filter(|page| !built(page)).map(|page| format!("{page}.md")).next())
+    Ok(pages.find(|page| !built(page)).map(|page| format!("{page}.md")))
 }

@@ -27,6 +27,8 @@ use std::path::Path;
 
 use architecture::Page;
 
+pub use links::links;
+
 /// The crates from the last to the first; each may use those after it here.
 const CRATES: [&str; 5] = ["hostile", "caption", "lab", "nn", "tape"];
 

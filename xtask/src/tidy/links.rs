@@ -17,9 +17,9 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 
 /// A link with its line, from 1.
 #[derive(Debug, Clone, PartialEq)]
-struct Link {
+pub struct Link {
     line: usize,
-    target: String,
+    pub target: String,
 }
 
 /// Links that lead nowhere, and pages that the book lacks.
@@ -118,7 +118,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The targets of `[words](target)`, `![words](target)` and `[name]: target`, outside of code.
-fn links(text: &str) -> Vec<Link> {
+pub fn links(text: &str) -> Vec<Link> {
     let mut links = Vec::new();
     for (number, line) in prose(text) {
         let line: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");

@@ -1,8 +1,8 @@
 //! What the READMEs show: a program that is an example, and in Korean the commands and figures that stand in English.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Text;
+use super::{Text, links};
 
 /// The README.
 pub const PAGE: &str = "README.md";
@@ -38,42 +38,43 @@ pub fn wrong_program(page: &Text, example: &Text) -> Vec<String> {
     findings
 }
 
+/// What a translation has in common with its original.
+const KINDS: [&str; 4] = ["the block", "the name", "the link", "the number"];
+
 /// Where a translation is not in step with its original: blocks of code, names in backticks, where links lead, and
 /// numbers.
 pub fn out_of_step(original: &Text, translation: &Text) -> Vec<String> {
-    let findings = |what: &str, of: Search| {
-        let (here, there) = (counts(of(&original.text)), counts(of(&translation.text)));
-        let odd = |item: &&&str| here.get(**item) != there.get(**item);
-        let mut items: Vec<&str> = here.keys().chain(there.keys()).filter(odd).copied().collect();
-        items.sort_unstable();
-        items.dedup();
-        let said = |item: &str| {
-            let times = |counts: &BTreeMap<&str, usize>| counts.get(item).copied().unwrap_or(0);
-            format!(
-                "{}: {what} `{}` is there {} times, and {} times in {}",
-                translation.path,
-                item.lines().last().unwrap_or_default(),
-                times(&there),
-                times(&here),
-                original.path
-            )
-        };
-        items.into_iter().map(said).collect::<Vec<_>>()
+    let (here, there) = (things(&original.text), things(&translation.text));
+    let all: BTreeSet<&(usize, String)> = here.keys().chain(there.keys()).collect();
+    let odd = all.into_iter().filter(|thing| here.get(thing) != there.get(thing));
+    let said = |thing: &(usize, String)| {
+        let times = |things: &Things| things.get(thing).copied().unwrap_or(0);
+        format!(
+            "{}: {} `{}` is there {} times, and {} times in {}",
+            translation.path,
+            KINDS[thing.0],
+            thing.1.lines().last().unwrap_or_default(),
+            times(&there),
+            times(&here),
+            original.path
+        )
     };
-    let kinds: [(&str, Search); 4] =
-        [("the block", blocks), ("the name", names), ("the link", links), ("the number", numbers)];
-    kinds.into_iter().flat_map(|(what, of)| findings(what, of)).collect()
+    odd.map(said).collect()
 }
 
-/// Finds things of one kind on a page.
-type Search = fn(&str) -> Vec<&str>;
+/// How often things stand on a page, each by its kind in [`KINDS`] and its text.
+type Things = BTreeMap<(usize, String), usize>;
 
-fn counts(items: Vec<&str>) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
-    for item in items {
-        *counts.entry(item).or_default() += 1;
+fn things(page: &str) -> Things {
+    let owned = |texts: Vec<&str>| texts.into_iter().map(String::from).collect();
+    let kinds = [owned(blocks(page)), owned(names(page)), targets(page), owned(numbers(page))];
+    let mut things = Things::new();
+    for (kind, texts) in kinds.into_iter().enumerate() {
+        for text in texts {
+            *things.entry((kind, text)).or_default() += 1;
+        }
     }
-    counts
+    things
 }
 
 /// Blocks of code, each with what stands behind its fence.
@@ -92,12 +93,9 @@ fn names(page: &str) -> Vec<&str> {
 }
 
 /// Where links lead, but for those from one translation to the other.
-fn links(page: &str) -> Vec<&str> {
-    prose(page)
-        .flat_map(|part| part.split("](").skip(1))
-        .filter_map(|rest| rest.split(')').next())
-        .filter(|target| ![PAGE, KOREAN].contains(target))
-        .collect()
+fn targets(page: &str) -> Vec<String> {
+    let targets = links(page).into_iter().map(|link| link.target);
+    targets.filter(|target| ![PAGE, KOREAN].contains(&target.as_str())).collect()
 }
 
 /// Numbers of the prose, with their points and commas.
