@@ -33,6 +33,15 @@ impl fmt::Display for ShapeError {
 
 impl std::error::Error for ShapeError {}
 
+/// What fits, or a panic at the caller's line: in a closure, as `unwrap_or_else` takes it, it would be at a line of ours.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T, ShapeError>) -> T {
+    match result {
+        Ok(fits) => fits,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// A value that an operation met while running and cannot take, such as an index outside a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunError {

@@ -137,6 +137,13 @@ pub struct Graph {
     pub inputs: Vec<NodeId>,
 }
 
+impl Node {
+    /// The shape and type of the result.
+    pub fn meta(&self) -> Meta<'_> {
+        Meta { shape: &self.shape, dtype: self.dtype }
+    }
+}
+
 impl Graph {
     /// The node at a place.
     pub fn node(&self, id: NodeId) -> &Node {
@@ -160,6 +167,20 @@ impl Graph {
         id
     }
 
+    /// The shapes and types of some nodes, as the rule of an operation on them asks for them.
+    pub(crate) fn metas(&self, ids: &[NodeId]) -> SmallVec<[Meta<'_>; 4]> {
+        ids.iter().map(|id| self.node(*id).meta()).collect()
+    }
+
+    /// For each node those that have it as an operand, once for each time.
+    pub(crate) fn users(&self) -> Vec<SmallVec<[NodeId; 4]>> {
+        let mut users = vec![SmallVec::new(); self.nodes.len()];
+        for (id, node) in self.iter() {
+            node.inputs.iter().for_each(|input| users[input.index()].push(id));
+        }
+        users
+    }
+
     /// Takes over the first `len` nodes of another graph; this one has none yet.
     pub(crate) fn copy_start_of(&mut self, other: &Graph, len: usize) {
         self.nodes.extend_from_slice(&other.nodes[..len]);
@@ -168,8 +189,7 @@ impl Graph {
 
     /// Whether a node of the body of a scan treats each row of the step by itself, rows being its leading axis.
     pub(crate) fn maps_rows(&self, node: &Node) -> bool {
-        let operands: SmallVec<[Meta<'_>; 4]> =
-            node.inputs.iter().map(|input| self.node(*input).meta()).collect();
+        let operands = self.metas(&node.inputs);
         node.shape.has_only_leading_rows()
             && operands
                 .iter()

@@ -6,11 +6,9 @@
 //! * Inputs are ovals, those with a name, such as parameters, cylinders; outputs have a double border.
 //! * What was recorded in a scope `grad` is of another colour.
 
-use crate::fused::Fused;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::{Op, Part};
-use crate::scan::{Role, Scan};
-use crate::text::{Listing, feed_names, names_of, one_line};
+use crate::text::{Listing, names_of, one_line};
 
 const HEAD: &str = "\
 digraph program {
@@ -49,19 +47,12 @@ impl Block<'_> {
     /// The name in the drawing of a node, or of the node of a body that a part is taken from.
     fn source(&self, id: NodeId, user: &Node) -> String {
         let name = format!("{}{}", self.prefix, id.0);
-        match (&self.graph.node(id).op, &user.op) {
-            (Op::Scan(scan), Op::Part(part)) => format!("{name}_{}", inside(scan, *part).0),
-            (Op::Fused(_), Op::Part(Part::Result(node))) => format!("{name}_{}", node.0),
-            _ => name,
-        }
-    }
-}
-
-/// The node of a body that a part is taken from.
-fn inside(scan: &Scan, part: Part) -> NodeId {
-    match part {
-        Part::Final(state) => scan.next[state as usize],
-        Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => node,
+        let inside = match (&self.graph.node(id).op, &user.op) {
+            (Op::Scan(scan), Op::Part(Part::Final(state))) => Some(scan.next[*state as usize]),
+            (_, Op::Part(part)) => part.node(),
+            _ => None,
+        };
+        inside.map_or(name.clone(), |node| format!("{name}_{}", node.0))
     }
 }
 
@@ -100,10 +91,9 @@ impl Drawing<'_> {
         for (id, node) in block.graph.iter() {
             let name = format!("{}{}", block.prefix, id.0);
             let scope = self.listing.scope(node);
-            let lines = match &node.op {
-                Op::Scan(scan) => self.scan(&name, node, scan, block),
-                Op::Fused(fused) => self.fused(&name, node, fused, block),
-                _ => {
+            let lines = match node.op.body() {
+                Some(body) => self.body(&name, node, body, block),
+                None => {
                     let edges = node.inputs.iter().map(|input| block.source(*input, node));
                     self.edges.extend(edges.map(|source| format!("{source} -> {name}")));
                     vec![self.node(&name, id, node, block)]
@@ -134,33 +124,24 @@ impl Drawing<'_> {
         [open, label].into_iter().chain(inner).chain(["}".to_string()]).collect()
     }
 
-    fn scan(&mut self, name: &str, node: &Node, scan: &Scan, block: &Block<'_>) -> Vec<String> {
+    /// The body of a node in a frame, with arrows into it and, for a state, back to its beginning.
+    fn body(&mut self, name: &str, node: &Node, body: &Graph, around: &Block<'_>) -> Vec<String> {
         let prefix = format!("{name}_");
-        let feeds = node.inputs.iter().zip(&scan.body.inputs);
+        let feeds = node.inputs.iter().zip(&body.inputs);
         self.edges
-            .extend(feeds.map(|(feed, input)| format!("{}{} -> {prefix}{}", block.prefix, feed.0, input.0)));
-        let states = scan.roles.iter().zip(&scan.body.inputs).filter(|(role, _)| **role == Role::State);
-        let back = states.zip(&scan.next).map(|((_, state), next)| {
-            format!("{prefix}{} -> {prefix}{} [style=dotted, constraint=false]", next.0, state.0)
-        });
-        self.edges.extend(back);
-        let names = feed_names(scan, node, block.graph, block.names);
+            .extend(feeds.map(|(feed, input)| format!("{}{} -> {prefix}{}", around.prefix, feed.0, input.0)));
+        let mut style = "dotted";
+        if let Op::Scan(scan) = &node.op {
+            let back = scan.states().map(|slot| body.inputs[slot]).zip(&scan.next).map(|(state, next)| {
+                format!("{prefix}{} -> {prefix}{} [style=dotted, constraint=false]", next.0, state.0)
+            });
+            self.edges.extend(back);
+            style = "dashed";
+        }
+        let names = names_of(&node.inputs, around.graph, around.names);
         let scope = self.listing.scope(node);
-        let body = Block { graph: &scan.body, prefix: &prefix, names: &names, outputs: &[], scope };
-        let body = self.block(&body);
-        self.framed(&format!("scan {}", scan.attributes()), "dashed", body)
-    }
-
-    fn fused(&mut self, name: &str, node: &Node, fused: &Fused, block: &Block<'_>) -> Vec<String> {
-        let prefix = format!("{name}_");
-        let feeds = node.inputs.iter().zip(&fused.body.inputs);
-        self.edges
-            .extend(feeds.map(|(feed, input)| format!("{}{} -> {prefix}{}", block.prefix, feed.0, input.0)));
-        let names = names_of(&node.inputs, block.graph, block.names);
-        let scope = self.listing.scope(node);
-        let body = Block { graph: &fused.body, prefix: &prefix, names: &names, outputs: &[], scope };
-        let body = self.block(&body);
-        self.framed("fused", "dotted", body)
+        let inner = self.block(&Block { graph: body, prefix: &prefix, names: &names, outputs: &[], scope });
+        self.framed(&format!("{} {}", node.op.name(), node.op.attributes()), style, inner)
     }
 
     fn node(&self, name: &str, id: NodeId, node: &Node, block: &Block<'_>) -> String {

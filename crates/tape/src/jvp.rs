@@ -10,6 +10,7 @@
 //! interpreter nor the engine computes them. What is left is one pass forward beside that of the values; of a scan,
 //! the loop that computes the states, and one like it for their derivatives.
 
+use crate::error::or_panic;
 use crate::grad::{MaybeVars, try_grad};
 use crate::var::Var;
 
@@ -22,7 +23,7 @@ use crate::var::Var;
 pub fn vjp<'t>(of: Var<'t>, wrt: &[Var<'t>], cotangent: Var<'t>) -> MaybeVars<'t> {
     let (shape, given) = (of.shape(), cotangent.shape());
     assert!(shape == given, "vjp: a cotangent of {given} for a value of {shape}");
-    try_grad((of * cotangent).sum(), wrt).unwrap_or_else(|error| panic!("{error}"))
+    or_panic(try_grad((of * cotangent).sum(), wrt))
 }
 
 /// The derivative of `of` as each of `wrt` moves along its tangent: the sum of `J u` over them. It has the shape of
@@ -52,8 +53,9 @@ pub fn jvp<'t>(of: Var<'t>, wrt: &[Var<'t>], tangents: &[Var<'t>]) -> Var<'t> {
     let products = vjp(of, wrt, cotangent);
     let terms = products.into_iter().zip(tangents);
     let along = terms.filter_map(|(product, tangent)| Some((product? * *tangent).sum()));
-    let derivative = along
-        .reduce(|sum, term| sum + term)
-        .and_then(|along| try_grad(along, &[cotangent]).unwrap_or_else(|error| panic!("{error}")).remove(0));
+    let derivative = match along.reduce(|sum, term| sum + term) {
+        Some(along) => or_panic(try_grad(along, &[cotangent])).remove(0),
+        None => None,
+    };
     derivative.unwrap_or_else(|| of.zeros_like())
 }

@@ -35,6 +35,14 @@ impl Program {
         Program { graph: scan.body.clone(), outputs: scan.wanted(parts) }
     }
 
+    /// How often each node is an operand or wanted.
+    pub(crate) fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.graph.nodes.len()];
+        let operands = self.graph.nodes.iter().flat_map(|node| &node.inputs);
+        operands.chain(&self.outputs).for_each(|id| uses[id.index()] += 1);
+        uses
+    }
+
     /// The parts that are taken out of each scan and each fused work.
     pub(crate) fn parts(&self) -> HashMap<NodeId, Vec<Part>> {
         let mut parts: HashMap<NodeId, Vec<Part>> = HashMap::new();

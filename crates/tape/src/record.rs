@@ -11,7 +11,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::dtype::{DType, Element, Real, with_real};
-use crate::error::ShapeError;
+use crate::error::{ShapeError, or_panic};
 use crate::graph::{Graph, Node, NodeId, Scopes, dependents};
 use crate::ops::{Meta, Op, Part, Scalar};
 use crate::packing::Packing;
@@ -244,10 +244,7 @@ impl Tape {
     /// If the operands do not fit; the message names the operation and their shapes.
     #[track_caller]
     pub fn push<'t>(&'t self, op: impl Into<Op>, operands: &[Var<'t>]) -> Var<'t> {
-        match self.try_push(op, operands) {
-            Ok(var) => var,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_push(op, operands))
     }
 
     /// Records an operation, or says why the operands do not fit.
@@ -281,9 +278,8 @@ impl Tape {
         let origin = Origin::of(node);
         let known = |_: &Op, _: &[Node]| Ok((node.shape.clone(), node.dtype));
         let top = recording.top();
-        let node = recording
-            .push(top, node.op.clone(), &inputs, origin, known)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let node = recording.push(top, node.op.clone(), &inputs, origin, known);
+        let node = node.expect("it has fitted before");
         self.on_top(&recording, node)
     }
 
@@ -319,10 +315,8 @@ impl Tape {
     /// While a scan is being recorded.
     #[track_caller]
     pub(crate) fn graph_with_trail(&self) -> Ref<'_, Graph> {
-        Ref::map(self.recording.borrow(), |recording| {
-            assert!(recording.frames.len() == 1, "{IN_SCAN}");
-            recording.graph_with_trail()
-        })
+        assert!(!self.in_scan(), "{IN_SCAN}");
+        Ref::map(self.recording.borrow(), Recording::graph_with_trail)
     }
 
     /// Runs `read` with the nodes of the program and with a number: while it stays the same, so do nodes
@@ -332,8 +326,8 @@ impl Tape {
     /// While a scan is being recorded.
     #[track_caller]
     pub(crate) fn with_program<R>(&self, read: impl FnOnce(&[Node], u64) -> R) -> R {
+        assert!(!self.in_scan(), "{IN_SCAN}");
         let recording = self.recording.borrow();
-        assert!(recording.frames.len() == 1, "{IN_SCAN}");
         read(recording.frames[0].nodes(), recording.stamp())
     }
 
@@ -401,14 +395,17 @@ impl Tape {
     }
 
     /// Takes a value from around the innermost scan into its body.
+    ///
+    /// # Panics
+    /// If its leading axis is not what the role asks for.
     #[track_caller]
-    pub(crate) fn feed<'t>(&'t self, outer: Var<'t>, role: Role) -> Result<Var<'t>, ShapeError> {
+    pub(crate) fn feed<'t>(&'t self, outer: Var<'t>, role: Role) -> Var<'t> {
         let mut recording = self.recording.borrow_mut();
         let top = recording.top();
         let from = frame_of(&recording, outer);
         let outer = recording.bring(outer.node, from, top - 1);
-        let node = recording.capture(outer, role, top)?;
-        Ok(self.on_top(&recording, node))
+        let node = or_panic(recording.capture(outer, role, top));
+        self.on_top(&recording, node)
     }
 
     /// Closes the frame of a body and records its scan in the frame around it.
@@ -445,11 +442,15 @@ impl Tape {
     }
 
     /// A value taken out of a scan; the same node however often it is asked for.
-    pub(crate) fn part<'t>(&'t self, scan: Var<'t>, part: Part) -> Result<Var<'t>, ShapeError> {
+    ///
+    /// # Panics
+    /// If its values in different steps cannot lie in one array.
+    #[track_caller]
+    pub(crate) fn part<'t>(&'t self, scan: Var<'t>, part: Part) -> Var<'t> {
         let mut recording = self.recording.borrow_mut();
         let index = frame_of(&recording, scan);
-        let node = recording.part(index, scan.node, part)?;
-        Ok(Var { node, ..scan })
+        let node = or_panic(recording.part(index, scan.node, part));
+        Var { node, ..scan }
     }
 
     /// The place of a value in the frame that is being recorded, taking it in if need be.
@@ -469,8 +470,6 @@ impl Tape {
         let recording = self.recording.borrow();
         dependents(recording.frames[recording.top()].nodes(), of)
     }
-
-    // Gradients.
 
     /// Runs `read` with what is being recorded.
     pub(crate) fn recording<R>(&self, read: impl FnOnce(&mut Recording) -> R) -> R {
@@ -492,11 +491,13 @@ impl Drop for Tape {
 #[track_caller]
 fn bring_all(recording: &mut Recording, operands: &[Var<'_>]) -> SmallVec<[NodeId; 8]> {
     let top = recording.top();
-    let bring = |var: &Var<'_>| {
+    let mut places = SmallVec::new();
+    // A closure would hide the user's line.
+    for var in operands {
         let from = frame_of(recording, *var);
-        recording.bring(var.node, from, top)
-    };
-    operands.iter().map(bring).collect()
+        places.push(recording.bring(var.node, from, top));
+    }
+    places
 }
 
 /// Which of the frames a value is in.
@@ -509,13 +510,6 @@ fn frame_of(recording: &Recording, var: Var<'_>) -> usize {
 
 const IN_SCAN: &str = "inside a scan nothing has a value yet: the step is recorded once and runs later. \
     Return the value as an output of the step, or write the loop in Rust instead of a scan";
-
-impl Node {
-    /// The shape and type of the result.
-    pub fn meta(&self) -> Meta<'_> {
-        Meta { shape: &self.shape, dtype: self.dtype }
-    }
-}
 
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -401,7 +401,7 @@ impl Recording {
     pub fn bring(&mut self, node: NodeId, from: usize, target: usize) -> NodeId {
         assert!(from <= target, "a value of a scan's step cannot be used around the scan");
         (from + 1..=target).fold(node, |node, frame| {
-            self.capture(node, Role::Constant, frame).unwrap_or_else(|error| panic!("{error}"))
+            self.capture(node, Role::Constant, frame).expect("a constant of any shape can be taken in")
         })
     }
 
@@ -485,9 +485,8 @@ impl Recording {
     /// Records a scan in the present frame.
     pub fn push_scan(&mut self, scan: Arc<Scan>, feeds: &[NodeId], dtype: DType, origin: Origin) -> NodeId {
         let (index, op) = (self.top(), Op::Scan(Arc::clone(&scan)));
-        let node = self
-            .push(index, op, feeds, origin, |_, _| Ok((Shape::scalar(), dtype)))
-            .unwrap_or_else(|error| panic!("{error}"));
+        let node = self.push(index, op, feeds, origin, |_, _| Ok((Shape::scalar(), dtype)));
+        let node = node.expect("a scan has no shape of its own");
         self.relocate_body(index, node, scan);
         node
     }

@@ -148,10 +148,7 @@ impl Scan {
 
     /// The nodes of the body that a run needs for the given parts.
     pub(crate) fn wanted(&self, parts: impl IntoIterator<Item = Part>) -> Vec<NodeId> {
-        let nodes = parts.into_iter().filter_map(|part| match part {
-            Part::Final(_) | Part::Result(_) => None,
-            Part::Stacked(node) | Part::Summed(node) => Some(node),
-        });
+        let nodes = parts.into_iter().filter_map(Part::node);
         let mut seen = HashSet::new();
         self.next.iter().copied().chain(nodes).filter(|node| seen.insert(*node)).collect()
     }

@@ -183,7 +183,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
 fn feed<'t>(tape: &'t Tape, vars: &[Var<'t>], role: Role) -> Vars<'t> {
     let mut fed = Vars::new();
     for var in vars {
-        fed.push(tape.feed(*var, role).unwrap_or_else(|error| panic!("{error}")));
+        fed.push(tape.feed(*var, role));
     }
     fed
 }
@@ -197,11 +197,16 @@ struct Taken<'t> {
 impl<'t> Taken<'t> {
     #[track_caller]
     fn from(scan: Var<'t>, states: usize, outputs: &[NodeId]) -> Taken<'t> {
-        let take = |part| scan.tape().part(scan, part).unwrap_or_else(|error| panic!("{error}"));
-        Taken {
-            finals: (0..states as u32).map(|state| take(Part::Final(state))).collect(),
-            stacked: outputs.iter().map(|place| take(Part::Stacked(*place))).collect(),
+        let tape = scan.tape();
+        let mut taken = Taken { finals: Vars::new(), stacked: Vars::new() };
+        // Loops, since a closure would hide the user's line.
+        for state in 0..states as u32 {
+            taken.finals.push(tape.part(scan, Part::Final(state)));
         }
+        for place in outputs {
+            taken.stacked.push(tape.part(scan, Part::Stacked(*place)));
+        }
+        taken
     }
 }
 

@@ -116,6 +116,14 @@ pub struct Elements {
 }
 
 impl Elements {
+    /// The number of elements of a tensor with these extents.
+    pub(crate) fn of(dims: &[Dim]) -> Elements {
+        Elements {
+            count: dims.iter().map(|dim| dim.count()).product(),
+            power: dims.iter().filter(|dim| dim.is_per_row()).count() as u32,
+        }
+    }
+
     /// The number of elements in a step of `rows` rows.
     pub fn at(self, rows: usize) -> usize {
         match self.power {
@@ -156,21 +164,20 @@ impl Shape {
     ///
     /// # Panics
     /// If one is a multiple of the rows of a scan step.
+    #[track_caller]
     pub fn sizes(&self) -> SmallVec<[usize; 4]> {
-        self.0
-            .iter()
-            .map(|dim| dim.known().expect("the rows of a step are known only when it runs"))
-            .collect()
+        assert!(!self.has_rows(), "the rows of a step in {self} are known only when it runs");
+        self.0.iter().map(|dim| dim.count()).collect()
     }
 
     /// The number of elements of a shape whose extents are all numbers.
     ///
     /// # Panics
     /// If one is a multiple of the rows of a scan step.
+    #[track_caller]
     pub fn len(&self) -> usize {
-        let elements = self.elements();
-        assert!(elements.power == 0, "the rows of a step are known only when it runs");
-        elements.count
+        assert!(!self.has_rows(), "the rows of a step in {self} are known only when it runs");
+        self.elements().count
     }
 
     /// Whether there is no element.
@@ -180,25 +187,17 @@ impl Shape {
 
     /// The number of elements, with the rows of a step left open.
     pub fn elements(&self) -> Elements {
-        Elements {
-            count: self.0.iter().map(|dim| dim.count()).product(),
-            power: self.0.iter().filter(|dim| dim.is_per_row()).count() as u32,
-        }
+        Elements::of(&self.0)
     }
 
     /// The number of elements behind one entry of the outermost axis.
     pub(crate) fn rows_elements(&self) -> Elements {
-        let inner = self.0.get(1..).unwrap_or_default();
-        Elements {
-            count: inner.iter().map(|dim| dim.count()).product(),
-            power: inner.iter().filter(|dim| dim.is_per_row()).count() as u32,
-        }
+        Elements::of(self.0.get(1..).unwrap_or_default())
     }
 
     /// The shape seen as a table: the elements of all axes but the innermost, and the innermost extent.
     pub(crate) fn rows_and_width(&self) -> (Elements, Dim) {
-        let outer = &self.0[..self.rank().saturating_sub(1)];
-        (Shape(outer.into()).elements(), self.last())
+        (Elements::of(&self.0[..self.rank().saturating_sub(1)]), self.last())
     }
 
     /// Whether the outermost axis runs over the rows of a scan step.
@@ -227,11 +226,29 @@ impl Shape {
         Shape(self.0.iter().map(|dim| Dim::new(dim.at(rows))).collect())
     }
 
-    /// The same shape with another outermost extent.
-    pub fn with_leading(&self, leading: Dim) -> Shape {
+    /// The same shape with another extent of an axis.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn with_dim(&self, axis: usize, dim: Dim) -> Shape {
         let mut shape = self.clone();
-        shape.0[0] = leading;
+        shape.0[axis] = dim;
         shape
+    }
+
+    /// The same shape with another outermost extent.
+    ///
+    /// # Panics
+    /// If there is no axis.
+    #[track_caller]
+    pub fn with_leading(&self, leading: Dim) -> Shape {
+        self.with_dim(0, leading)
+    }
+
+    /// The same shape with a further axis inside all others.
+    pub fn with_inner(&self, dim: Dim) -> Shape {
+        self.0.iter().copied().chain([dim]).collect()
     }
 
     /// The shape without its outermost axis.

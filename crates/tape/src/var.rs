@@ -107,9 +107,8 @@ impl<'t> Var<'t> {
     /// Outside a scan, or if the leading axis is not the sequences of the scan.
     #[track_caller]
     pub fn rows(self) -> Var<'t> {
-        let inside = self.tape.in_scan();
-        assert!(inside, "rows() is for the step of a scan");
-        self.tape.feed(self, Role::Rows).unwrap_or_else(|error| panic!("{error}"))
+        assert!(self.tape.in_scan(), "rows() is for the step of a scan");
+        self.tape.feed(self, Role::Rows)
     }
 
     /// Inside a scan, the rows of the present step of a packed value (R, …) from around the scan: what gives
@@ -129,9 +128,8 @@ impl<'t> Var<'t> {
     /// Outside a scan, or if the leading axis is not the rows of all steps of the scan.
     #[track_caller]
     pub fn at_step(self) -> Var<'t> {
-        let inside = self.tape.in_scan();
-        assert!(inside, "at_step() is for the step of a scan");
-        self.tape.feed(self, Role::Sequence).unwrap_or_else(|error| panic!("{error}"))
+        assert!(self.tape.in_scan(), "at_step() is for the step of a scan");
+        self.tape.feed(self, Role::Sequence)
     }
 
     #[track_caller]

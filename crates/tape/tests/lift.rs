@@ -3,8 +3,9 @@
 
 mod common;
 
+use common::agreement::by_both;
 use common::spread;
-use tape::{DType, Dim, Engine, Packing, ScanOptions, Segments, Tape, Var, grad, interpret, scan, scan_with};
+use tape::{DType, Dim, Engine, Packing, ScanOptions, Segments, Tape, Var, grad, scan, scan_with};
 
 const HIDDEN: usize = 3;
 const INPUTS: usize = 2;
@@ -104,13 +105,8 @@ fn number<'t>(
 /// The products that stay in loops; the engine must find the numbers of the interpreter.
 fn products(wanted: &[Var<'_>]) -> Vec<usize> {
     let mut engine = Engine::new();
-    let run = engine.run(wanted).expect("the program runs");
-    for (index, plain) in interpret(wanted).expect("the program runs").iter().enumerate() {
-        for (found, plain) in run.tensor(index).to_f64().iter().zip(plain.to_f64()) {
-            assert!((found - plain).abs() <= 1e-12 * (1.0 + plain.abs()), "{found} is not {plain}");
-        }
-    }
-    run.plan().products_in_loops()
+    by_both(&mut engine, wanted);
+    engine.run(wanted).expect("it ran before").plan().products_in_loops()
 }
 
 /// The products that stay in the loops of a cell, forward and backward, for equal and for different lengths.

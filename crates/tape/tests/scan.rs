@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::agreement::by_both;
 use tape::{DType, Engine, Packing, Tape, Tensor, Var, check, concat, grad, interpret, scan, scan_reverse};
 
 fn spread(shape: &[usize], salt: usize) -> Tensor {
@@ -154,14 +155,7 @@ fn rows_may_look_at_each_other_within_a_step() {
         let v = operands.map(|value| tape.input(value));
         let value = look(&packing, &v);
         let wanted: Vec<Var<'_>> = [value].into_iter().chain(grad(value, &v)).collect();
-        let plain = interpret(&wanted).expect("numbers");
-        let mut engine = Engine::new();
-        let run = engine.run(&wanted).expect("numbers");
-        for (index, plain) in plain.iter().enumerate() {
-            for (a, b) in run.tensor(index).to_f64().iter().zip(plain.to_f64()) {
-                assert!((a - b).abs() < 1e-13, "{lengths:?}, value {index}: {a} is not {b}");
-            }
-        }
+        by_both(&mut Engine::new(), &wanted);
     }
 }
 

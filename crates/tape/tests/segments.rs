@@ -3,12 +3,12 @@
 
 mod common;
 
+use common::agreement::by_both;
 use common::spread;
 use tape::plan::Plan;
 use tape::program::Program;
 use tape::{
-    DType, Dim, Engine, NodeId, Packing, ScanOptions, Segments, Tape, Tensor, Var, grad, interpret,
-    scan_with, try_grad,
+    DType, Dim, Engine, NodeId, Packing, ScanOptions, Segments, Tape, Tensor, Var, grad, scan_with, try_grad,
 };
 
 const STATE: usize = 2;
@@ -55,13 +55,7 @@ fn values(lengths: &[usize], options: ScanOptions, second: bool) -> Vec<f64> {
     let mut wanted = vec![value];
     wanted.extend(&first);
     wanted.extend(if second { found(mixed) } else { Vec::new() });
-    let plain = interpret(&wanted).expect("the program runs");
-    let mut engine = Engine::new();
-    let run = engine.run(&wanted).expect("the program runs");
-    let plain: Vec<f64> = plain.iter().flat_map(Tensor::to_f64).collect();
-    let planned: Vec<f64> = (0..wanted.len()).flat_map(|index| run.tensor(index).to_f64()).collect();
-    agree(&planned, &plain);
-    plain
+    by_both(&mut Engine::new(), &wanted).iter().flat_map(Tensor::to_f64).collect()
 }
 
 #[track_caller]
@@ -142,11 +136,7 @@ fn a_scan_within_a_step_can_be_cut_too() {
         });
         let wanted: Vec<Var<'_>> =
             std::iter::once(last.sum()).chain(grad(last.square().sum(), &[h0, x, w])).collect();
-        let plain: Vec<f64> = interpret(&wanted).expect("it runs").iter().flat_map(Tensor::to_f64).collect();
-        let mut engine = Engine::new();
-        let run = engine.run(&wanted).expect("it runs");
-        agree(&(0..4).flat_map(|index| run.tensor(index).to_f64()).collect::<Vec<_>>(), &plain);
-        plain
+        by_both(&mut Engine::new(), &wanted).iter().flat_map(Tensor::to_f64).collect::<Vec<f64>>()
     };
     let plain = inner(options(false, None));
     for recompute in [false, true] {

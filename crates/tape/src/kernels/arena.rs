@@ -10,9 +10,15 @@ use crate::tensor::{Slice, SliceMut};
 /// Distances between values are multiples of this, so that each begins on a cache line of its own.
 pub(crate) const ALIGNMENT: usize = 64;
 
+/// A cache line of bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([u8; ALIGNMENT]);
+pub(super) struct Line([u8; ALIGNMENT]);
+
+impl Line {
+    /// All bytes zero.
+    pub const ZERO: Line = Line([0; ALIGNMENT]);
+}
 
 /// A block of bytes that only grows.
 #[derive(Debug, Default)]
@@ -25,7 +31,7 @@ impl Arena {
     pub fn reserve(&mut self, bytes: usize) {
         let lines = bytes.div_ceil(ALIGNMENT);
         if lines > self.lines.len() {
-            self.lines.resize(lines, Line([0; ALIGNMENT]));
+            self.lines.resize(lines, Line::ZERO);
         }
     }
 

@@ -8,6 +8,7 @@ mod gemm;
 pub(crate) mod machine;
 mod math;
 mod pointwise;
+mod scratch;
 mod simd;
 mod softmax;
 

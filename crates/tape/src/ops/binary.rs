@@ -197,9 +197,8 @@ impl Parse for Binary {
 
 /// Why two shapes do not broadcast, with the likely mistake inside a scan.
 fn mismatch(left: &Shape, right: &Shape) -> String {
-    let in_step = |shape: &Shape| shape.dims().iter().any(|dim| dim.is_per_row());
     let mut reason = "aligned at the last axis, two extents are neither equal nor 1".to_string();
-    if in_step(left) != in_step(right) {
+    if left.has_rows() != right.has_rows() {
         reason += "; if an axis of the one without n is the batch, take it into the step by `.rows()`";
     }
     reason

@@ -1,7 +1,7 @@
 //! Tensors joined along an axis. Each gradient is the slice where its operand went.
 
 use super::slice::{Around, copy_range};
-use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real, kept_axis};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
@@ -42,13 +42,10 @@ impl Rule for Concat {
         let dtype = common_real(self, inputs)?;
         let axis = usize::from(self.axis);
         check_axis(self, inputs, axis)?;
-        let apart = |shape: &Shape| {
-            shape.dims().iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, d)| *d).collect()
-        };
-        let rest: Shape = apart(inputs[0].shape);
+        let first = inputs[0].shape;
         let mut joined = 0;
         for input in inputs {
-            if input.shape.rank() != inputs[0].shape.rank() || apart(input.shape) != rest {
+            if input.shape.rank() != first.rank() || input.shape.with_dim(axis, first.dim(axis)) != *first {
                 return Err(self.error(inputs, format!("operands differ along other axes than {axis}")));
             }
             match input.shape.dim(axis).known() {
@@ -59,8 +56,7 @@ impl Rule for Concat {
         let Some(joined) = Dim::try_new(joined) else {
             return Err(self.error(inputs, format!("axis {axis} would be longer than 2^31 - 1")));
         };
-        let join = |(index, dim): (usize, &Dim)| if index == axis { joined } else { *dim };
-        Ok((inputs[0].shape.dims().iter().enumerate().map(join).collect(), dtype))
+        Ok((first.with_dim(axis, joined), dtype))
     }
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
@@ -70,7 +66,7 @@ impl Rule for Concat {
         for (index, input) in io.inputs.iter().enumerate() {
             let source = Around::axis(input.shape, axis);
             with_real!(io.dtype(), T => {
-                copy_range::<T>(io.get(index), source, 0, io.out(), target, start, source.extent);
+                copy_range::<T>(io.get(index), (source, 0), io.out(), (target, start), source.extent);
             });
             start += source.extent;
         }
@@ -102,5 +98,5 @@ impl Parse for Concat {
 #[track_caller]
 pub fn concat<'t>(parts: &[Var<'t>], axis: usize) -> Var<'t> {
     let first = parts.first().expect("concat needs at least one tensor");
-    first.tape().push(Concat { axis: u8::try_from(axis).expect("an axis below 256") }, parts)
+    first.tape().push(Concat { axis: kept_axis(axis) }, parts)
 }

@@ -119,8 +119,7 @@ impl Rule for CrossEntropyGradient {
         let (scores, index, share, up) = (at.input(0), at.input(1), at.input(2), at.upstream());
         let p = scores.softmax();
         let of_scores = || {
-            let column: Shape = share.shape().dims().iter().copied().chain([Dim::new(1)]).collect();
-            let g = up * share.reshape(column);
+            let g = up * share.reshape(share.shape().with_inner(Dim::new(1)));
             p * (g - row_sums(p * g))
         };
         let of_share = || {

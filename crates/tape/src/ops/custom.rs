@@ -45,6 +45,10 @@ impl Rule for Custom {
         self.0.attributes()
     }
 
+    fn view(&self, operands: &[Meta<'_>]) -> Option<usize> {
+        self.0.view(operands)
+    }
+
     fn row_wise(&self, operands: &[Meta<'_>]) -> bool {
         self.0.row_wise(operands)
     }

@@ -45,6 +45,10 @@ impl Rule for Gather {
         !operands[0].shape.has_rows()
     }
 
+    fn linear(&self, varying: &[bool]) -> bool {
+        *varying == [true, false]
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (table, index) = (inputs[0], inputs[1]);
         if table.shape.rank() == 0 || !table.dtype.is_real() || index.dtype != DType::I32 {
@@ -93,6 +97,10 @@ impl Rule for ScatterAdd {
 
     fn sums_rows(&self, operands: &[Meta<'_>]) -> bool {
         !self.rows.is_per_row() && operands.iter().all(|operand| operand.shape.has_only_leading_rows())
+    }
+
+    fn linear(&self, varying: &[bool]) -> bool {
+        *varying == [true, false]
     }
 
     fn adds_rows(&self) -> bool {

@@ -61,6 +61,7 @@ use crate::dtype::{DType, Element};
 use crate::error::ShapeError;
 use crate::fused::Fused;
 use crate::grad::Adjoint;
+use crate::graph::Graph;
 use crate::scan::Scan;
 use crate::shape::{Dim, Shape};
 use crate::tensor::SliceMut;
@@ -361,7 +362,16 @@ operations! {
 impl Op {
     /// Whether a node has a value of its own; scans and fused work have parts instead.
     pub fn has_value(&self) -> bool {
-        !matches!(self, Op::Scan(_) | Op::Fused(_))
+        self.body().is_none()
+    }
+
+    /// The program within a scan or fused work; nothing for other operations.
+    pub fn body(&self) -> Option<&Graph> {
+        match self {
+            Op::Scan(scan) => Some(&scan.body),
+            Op::Fused(fused) => Some(&fused.body),
+            _ => None,
+        }
     }
 
     /// The name in dumps and messages.
@@ -395,12 +405,30 @@ impl Op {
     }
 }
 
+/// An axis as operations keep it.
+#[track_caller]
+fn kept_axis(axis: usize) -> u8 {
+    match u8::try_from(axis) {
+        Ok(axis) => axis,
+        Err(_) => panic!("there is no axis {axis}: a tensor has fewer than 256"),
+    }
+}
+
+/// An extent, or a place along an axis, as operations keep it.
+#[track_caller]
+fn kept_extent(extent: usize) -> u32 {
+    match u32::try_from(extent) {
+        Ok(extent) => extent,
+        Err(_) => panic!("{extent} entries: an axis has fewer than 2^31"),
+    }
+}
+
 /// The floating-point type that all operands share.
 fn common_real(rule: &impl Rule, inputs: &[Meta<'_>]) -> Result<DType, ShapeError> {
     let dtype = inputs[0].dtype;
-    let mut names = inputs.iter().map(|input| input.dtype.name());
     if !dtype.is_real() || inputs.iter().any(|input| input.dtype != dtype) {
-        let names = names.by_ref().collect::<Vec<_>>().join(" and ");
+        let names: Vec<&str> = inputs.iter().map(|input| input.dtype.name()).collect();
+        let names = names.join(" and ");
         return Err(rule.error(inputs, format!("operands must share one floating-point type, not {names}")));
     }
     Ok(dtype)

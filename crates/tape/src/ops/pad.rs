@@ -3,7 +3,7 @@
 use smallvec::smallvec;
 
 use super::slice::{Around, copy_range};
-use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, common_real, kept_axis, kept_extent};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
@@ -54,8 +54,7 @@ impl Rule for Pad {
         let Some(wide) = Dim::try_new(extent + self.before as usize + self.after as usize) else {
             return Err(self.error(inputs, format!("axis {axis} would be longer than 2^31 - 1")));
         };
-        let grow = |(index, dim): (usize, &Dim)| if index == axis { wide } else { *dim };
-        Ok((shape.dims().iter().enumerate().map(grow).collect(), dtype))
+        Ok((shape.with_dim(axis, wide), dtype))
     }
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
@@ -63,7 +62,7 @@ impl Rule for Pad {
         let (source, target) = (Around::axis(io.inputs[0].shape, axis), Around::axis(io.shape, axis));
         io.out.clear();
         with_real!(io.dtype(), T => {
-            copy_range::<T>(io.get(0), source, 0, io.out(), target, self.before as usize, source.extent);
+            copy_range::<T>(io.get(0), (source, 0), io.out(), (target, self.before as usize), source.extent);
         });
         Ok(())
     }
@@ -92,8 +91,7 @@ impl<'t> Var<'t> {
         if (before, after) == (0, 0) {
             return self;
         }
-        let number = |number: usize| u32::try_from(number).expect("an extent below 2^31");
-        let axis = u8::try_from(axis).expect("an axis below 256");
-        self.tape().push(Pad { axis, before: number(before), after: number(after) }, &[self])
+        let (before, after) = (kept_extent(before), kept_extent(after));
+        self.tape().push(Pad { axis: kept_axis(axis), before, after }, &[self])
     }
 }

@@ -23,6 +23,26 @@ pub enum Part {
     Result(NodeId),
 }
 
+impl Part {
+    /// The node of the body whose values it has; a final state has the one that carries it on, by a number.
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            Part::Final(_) => None,
+            Part::Stacked(node) | Part::Summed(node) | Part::Result(node) => Some(node),
+        }
+    }
+
+    /// The same part of a body whose nodes are elsewhere.
+    pub(crate) fn moved(self, place: impl FnOnce(NodeId) -> NodeId) -> Part {
+        match self {
+            Part::Final(state) => Part::Final(state),
+            Part::Stacked(node) => Part::Stacked(place(node)),
+            Part::Summed(node) => Part::Summed(place(node)),
+            Part::Result(node) => Part::Result(place(node)),
+        }
+    }
+}
+
 impl Rule for Part {
     fn name(&self) -> &'static str {
         match self {

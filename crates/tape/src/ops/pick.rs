@@ -5,7 +5,7 @@
 use smallvec::smallvec;
 
 use super::gather::checked;
-use super::{Gradients, Io, Kind, Meta, Parse, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, kept_extent};
 use crate::dtype::{DType, with_real};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
@@ -36,6 +36,10 @@ impl Rule for Pick {
     // Its shape rule leaves the rows of a step in their place, or refuses them.
     fn row_wise(&self, _: &[Meta<'_>]) -> bool {
         true
+    }
+
+    fn linear(&self, varying: &[bool]) -> bool {
+        *varying == [true, false]
     }
 
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
@@ -88,6 +92,10 @@ impl Rule for Place {
         true
     }
 
+    fn linear(&self, varying: &[bool]) -> bool {
+        *varying == [true, false]
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let (elements, index) = (inputs[0], inputs[1]);
         if !elements.dtype.is_real() || index.dtype != DType::I32 || elements.shape != index.shape {
@@ -96,7 +104,7 @@ impl Rule for Place {
         let Some(width) = Dim::try_new(self.width as usize) else {
             return Err(self.error(inputs, format!("rows of {} are longer than 2^31 - 1", self.width)));
         };
-        Ok((elements.shape.dims().iter().copied().chain([width]).collect(), elements.dtype))
+        Ok((elements.shape.with_inner(width), elements.dtype))
     }
 
     fn eval(&self, mut io: Io<'_>) -> Result<(), String> {
@@ -141,7 +149,6 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub fn place(self, indices: impl Operand<'t>, width: usize) -> Var<'t> {
         let indices = indices.on(self.tape());
-        let width = u32::try_from(width).expect("an extent below 2^31");
-        self.tape().push(Place { width }, &[self, indices])
+        self.tape().push(Place { width: kept_extent(width) }, &[self, indices])
     }
 }

@@ -15,12 +15,12 @@ pub struct Scalar {
 }
 
 impl Scalar {
-    /// The number, rounded to `dtype`.
+    /// A number that is rounded to `dtype` where it is computed with.
     pub fn new(number: f64, dtype: DType) -> Scalar {
         Scalar { bits: number.to_bits(), dtype }
     }
 
-    /// The number.
+    /// The number as it was written.
     pub fn number(self) -> f64 {
         f64::from_bits(self.bits)
     }

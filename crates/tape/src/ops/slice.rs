@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::smallvec;
 
-use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, check_axis, kept_axis, kept_extent};
 use crate::dtype::{DType, Element, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
@@ -42,20 +42,22 @@ impl Around {
     }
 }
 
-/// Copies a range of an axis of one array to a range of the same axis of another.
+/// Copies `len` entries of an axis of one array, from its entry `source.1` on, to those of the same axis of another
+/// from `target.1` on.
 pub(super) fn copy_range<T: Element>(
     from: &[T],
-    source: Around,
-    from_start: usize,
+    source: (Around, usize),
     to: &mut [T],
-    target: Around,
-    to_start: usize,
+    target: (Around, usize),
     len: usize,
 ) {
-    let inner = source.inner;
-    for outer in 0..source.outer {
-        let from = &from[(outer * source.extent + from_start) * inner..][..len * inner];
-        to[(outer * target.extent + to_start) * inner..][..len * inner].copy_from_slice(from);
+    let (outer, inner) = (source.0.outer, source.0.inner);
+    let range = |(around, start): (Around, usize), outer: usize| {
+        let first = (outer * around.extent + start) * inner;
+        first..first + len * inner
+    };
+    for outer in 0..outer {
+        to[range(target, outer)].copy_from_slice(&from[range(source, outer)]);
     }
 }
 
@@ -100,11 +102,7 @@ impl Rule for Slice {
             Some(extent) if end > extent => {
                 Err(self.error(inputs, format!("the range {start}..{end} does not lie within axis {axis}")))
             }
-            Some(_) => {
-                let cut =
-                    |(index, dim): (usize, &Dim)| if index == axis { Dim::new(end - start) } else { *dim };
-                Ok((shape.dims().iter().enumerate().map(cut).collect(), inputs[0].dtype))
-            }
+            Some(_) => Ok((shape.with_dim(axis, Dim::new(end - start)), inputs[0].dtype)),
         }
     }
 
@@ -112,7 +110,7 @@ impl Rule for Slice {
         let axis = usize::from(self.axis);
         let (source, target) = (Around::axis(io.inputs[0].shape, axis), Around::axis(io.shape, axis));
         with_element!(io.dtype(), T => {
-            copy_range::<T>(io.get(0), source, self.start as usize, io.out(), target, 0, target.extent);
+            copy_range::<T>(io.get(0), (source, self.start as usize), io.out(), (target, 0), target.extent);
         });
         Ok(())
     }
@@ -138,13 +136,8 @@ impl<'t> Var<'t> {
     /// A range of one axis.
     #[track_caller]
     pub fn slice(self, axis: usize, range: Range<usize>) -> Var<'t> {
-        let number = |number: usize| u32::try_from(number).expect("an extent below 2^31");
-        let op = Slice {
-            axis: u8::try_from(axis).expect("an axis below 256"),
-            start: number(range.start),
-            len: number(range.len()),
-        };
-        self.tape().push(op, &[self])
+        let (start, len) = (kept_extent(range.start), kept_extent(range.len()));
+        self.tape().push(Slice { axis: kept_axis(axis), start, len }, &[self])
     }
 
     /// The last axis cut into equal parts, as for the gates of a cell.

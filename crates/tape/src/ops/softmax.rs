@@ -35,8 +35,7 @@ pub(super) fn largest_and_sum<T: Real>(row: &[T]) -> (T, T) {
 pub(super) fn row_sums<'t>(rows: Var<'t>) -> Var<'t> {
     let shape = rows.shape();
     let axis = shape.rank() - 1;
-    rows.sum_along(&[axis])
-        .reshape(shape.dims()[..axis].iter().copied().chain([Dim::new(1)]).collect::<Shape>())
+    rows.sum_along(&[axis]).reshape(shape.with_dim(axis, Dim::new(1)))
 }
 
 impl Rule for Softmax {

@@ -23,10 +23,12 @@ impl Axes {
     /// If an axis is not below 32.
     #[track_caller]
     pub fn new(axes: impl IntoIterator<Item = usize>) -> Axes {
-        axes.into_iter().fold(Axes::default(), |set, axis| {
-            assert!(axis < 32, "there is no axis {axis}");
-            Axes(set.0 | 1 << axis)
-        })
+        let mut set = 0;
+        for axis in axes {
+            assert!(axis < 32, "there is no axis {axis}: sums and maxima know the first 32");
+            set |= 1 << axis;
+        }
+        Axes(set)
     }
 
     /// Whether an axis is in the set.
@@ -181,13 +183,13 @@ impl<'t> Var<'t> {
     /// If the number of averaged elements depends on the rows of a scan step.
     #[track_caller]
     pub fn mean_along(self, axes: &[usize]) -> Var<'t> {
-        let shape = self.shape();
-        let count: usize = axes
-            .iter()
-            .filter_map(|axis| shape.dims().get(*axis))
-            .map(|dim| dim.known().expect("a mean over the rows of a step is not the same for every step"))
-            .product();
-        self.sum_along(axes) / count as f64
+        let (sum, shape) = (self.sum_along(axes), self.shape());
+        let mut count = 1;
+        for axis in Axes::new(axes.iter().copied()).iter() {
+            let extent = shape.dim(axis).known();
+            count *= extent.expect("a mean over the rows of a step is not the same for every step");
+        }
+        sum / count as f64
     }
 
     /// The sum over the axes along which a tensor of shape `narrow` would repeat to reach this shape:

@@ -3,7 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::walk::{Strides, contiguous, each};
-use super::{Gradients, Io, Kind, Meta, Parse, Rule};
+use super::{Gradients, Io, Kind, Meta, Parse, Rule, kept_axis};
 use crate::dtype::{DType, with_element};
 use crate::error::ShapeError;
 use crate::grad::Adjoint;
@@ -24,8 +24,11 @@ impl Transpose {
     /// If an axis is not below 256.
     #[track_caller]
     pub fn new(order: &[usize]) -> Transpose {
-        let axis = |axis: &usize| u8::try_from(*axis).expect("an axis below 256");
-        Transpose { order: order.iter().map(axis).collect() }
+        let mut kept = SmallVec::new();
+        for axis in order {
+            kept.push(kept_axis(*axis));
+        }
+        Transpose { order: kept }
     }
 
     /// Whether the last two axes are exchanged and all others stay.

@@ -93,6 +93,10 @@ impl Rule for Unfold {
         true
     }
 
+    fn linear(&self, _: &[bool]) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Meta<'_>]) -> Result<(Shape, DType), ShapeError> {
         let dtype = common_real(self, inputs)?;
         let [pictures, height, width, channels] = *inputs[0].shape.dims() else {
@@ -147,6 +151,10 @@ impl Rule for Fold {
 
     // Its shape rule leaves the rows of a step in their place, or refuses them.
     fn row_wise(&self, _: &[Meta<'_>]) -> bool {
+        true
+    }
+
+    fn linear(&self, _: &[bool]) -> bool {
         true
     }
 
@@ -222,7 +230,9 @@ impl<'t> Var<'t> {
     /// Pictures (N, `height`, `width`, C) in which these windows (N, H', W', size · size · C) add up.
     #[track_caller]
     pub fn fold(self, windows: Windows, height: usize, width: usize) -> Var<'t> {
-        let pixels = |extent: usize| u16::try_from(extent).expect("fewer than 65536 pixels");
-        self.tape().push(Fold { windows, height: pixels(height), width: pixels(width) }, &[self])
+        let (Ok(rows), Ok(columns)) = (u16::try_from(height), u16::try_from(width)) else {
+            panic!("fold to {height} by {width}: a picture has fewer than 65536 rows and columns");
+        };
+        self.tape().push(Fold { windows, height: rows, width: columns }, &[self])
     }
 }

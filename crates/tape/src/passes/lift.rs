@@ -158,13 +158,8 @@ impl<'a> Lift<'a> {
         let (scan_place, new_ids) = self.rebuild_loop(&yields);
         let mut places: HashMap<Part, NodeId> = HashMap::new();
         for part in &yields {
-            let renamed = match part {
-                Part::Final(state) => Part::Final(*state),
-                Part::Stacked(node) => Part::Stacked(new_ids[node]),
-                Part::Summed(node) => Part::Summed(new_ids[node]),
-                Part::Result(node) => Part::Result(*node),
-            };
-            places.insert(*part, self.push_part(scan_place, *part, renamed));
+            let moved = part.moved(|node| new_ids[&node]);
+            places.insert(*part, self.push_part(scan_place, *part, moved));
         }
         for part in wanted {
             self.compute_after(*part, &mut places);
@@ -229,7 +224,7 @@ impl<'a> Lift<'a> {
         let Some(rule) = node.op.rule().filter(|_| !matches!(node.op, Op::Part(_))) else {
             return Route::Loop;
         };
-        let operands: Vec<_> = node.inputs.iter().map(|input| self.scan.body.node(*input).meta()).collect();
+        let operands = self.scan.body.metas(&node.inputs);
         let rows_of = |input: &NodeId| self.all_rows(*input);
         let constant = |input: &NodeId| match self.before.get(input) {
             Some((place, Class::Constant)) => Some(Source::Before(*place)),
@@ -267,7 +262,7 @@ impl<'a> Lift<'a> {
         let sources: Vec<Source> = node.inputs.iter().map(source).collect();
         let varies: SmallVec<[bool; 4]> =
             sources.iter().map(|source| matches!(source, Source::Summed(_))).collect();
-        let operands: Vec<_> = node.inputs.iter().map(|input| body.node(*input).meta()).collect();
+        let operands = body.metas(&node.inputs);
         let mut varying = operands.iter().zip(&varies).filter(|(_, varies)| **varies).map(|(meta, _)| meta);
         let fits = if node.shape.has_rows() {
             // A sequence that has ended adds nothing, as long as all that varies has a row for it.
@@ -294,16 +289,9 @@ impl<'a> Lift<'a> {
 
     /// A value that is known before the loop in the form that a part asks for.
     fn known(&self, part: Part) -> Option<NodeId> {
-        match (part, self.before.get(&self.body_node(part)?)?) {
+        match (part, self.before.get(&part.node()?)?) {
             (Part::Stacked(_), (place, Class::Sequence)) => Some(*place),
             _ => None,
-        }
-    }
-
-    fn body_node(&self, part: Part) -> Option<NodeId> {
-        match part {
-            Part::Final(_) | Part::Result(_) => None,
-            Part::Stacked(node) | Part::Summed(node) => Some(node),
         }
     }
 
@@ -342,7 +330,7 @@ impl<'a> Lift<'a> {
             })
             .collect();
         let scan = self.scan;
-        let node = scan.body.node(self.body_node(part).expect("final states come from the loop"));
+        let node = scan.body.node(part.node().expect("final states come from the loop"));
         let rows = match part {
             Part::Stacked(_) => Some(scan.packing.total()),
             _ => node.shape.has_rows().then(|| scan.packing.sequences()),
@@ -364,11 +352,11 @@ impl<'a> Lift<'a> {
         Some(self.graph.push(Node { op, inputs, shape, ..node.clone() }))
     }
 
-    fn push_part(&mut self, scan_place: NodeId, part: Part, renamed: Part) -> NodeId {
+    fn push_part(&mut self, scan_place: NodeId, part: Part, moved: Part) -> NodeId {
         let outer = |slot: usize| self.graph.node(self.node.inputs[slot]).shape.clone();
         let (shape, dtype) = self.scan.part(part, outer).expect("the part was there before");
         let inputs = Inputs::from_slice(&[scan_place]);
-        self.graph.push(Node { op: renamed.into(), inputs, shape, dtype, ..self.node.clone() })
+        self.graph.push(Node { op: moved.into(), inputs, shape, dtype, ..self.node.clone() })
     }
 
     /// Records the loop with what is left of its body; the new places of the nodes that are left.
@@ -430,8 +418,7 @@ impl<'a> Lift<'a> {
     fn needed(&self, yields: &[Part]) -> Vec<bool> {
         let body = &self.scan.body;
         let mut needed = vec![false; body.nodes.len()];
-        let roots =
-            self.scan.next.iter().copied().chain(yields.iter().filter_map(|part| self.body_node(*part)));
+        let roots = self.scan.next.iter().copied().chain(yields.iter().filter_map(|part| part.node()));
         roots.for_each(|id| needed[id.index()] = true);
         for (id, node) in body.iter().rev() {
             if needed[id.index()] && !self.before.contains_key(&id) {

@@ -46,7 +46,7 @@ pub use remove_dead::remove_dead;
 pub use simplify::simplify;
 
 use crate::graph::{Graph, Node, NodeId};
-use crate::ops::{Meta, Op};
+use crate::ops::Op;
 use crate::program::Program;
 
 /// A pass by its name.
@@ -92,8 +92,7 @@ pub fn run(mut program: Program, passes: &[Pass]) -> Program {
 /// If the operands do not fit: passes know the shapes of what they record.
 fn append(graph: &mut Graph, node: &Node, op: impl Into<Op>, inputs: &[NodeId]) -> NodeId {
     let op = op.into();
-    let operands: Vec<Meta<'_>> = inputs.iter().map(|input| graph.node(*input).meta()).collect();
-    let inferred = op.rule().map(|rule| rule.infer(&operands));
+    let inferred = op.rule().map(|rule| rule.infer(&graph.metas(inputs)));
     let Some(Ok((shape, dtype))) = inferred else { panic!("a pass recorded {}: {inferred:?}", op.name()) };
     let (scope, location) = (node.scope, node.location);
     graph.push(Node { op, inputs: inputs.into(), shape, dtype, scope, location })

@@ -12,14 +12,14 @@
 
 use crate::fused::Fused;
 use crate::graph::{Graph, Node};
-use crate::ops::{Meta, Op, Part};
+use crate::ops::{Op, Part};
 use crate::program::Program;
 use crate::scan::Scan;
 
-/// The first thing that does not hold, in words.
+/// Checks that all of this holds of a program.
 ///
 /// # Errors
-/// With the first thing that does not hold.
+/// With the first thing that does not hold, in words.
 pub fn verify(program: &Program) -> Result<(), String> {
     if let Some(output) = program.outputs.iter().find(|output| output.index() >= program.graph.nodes.len()) {
         return Err(format!("there is no output %{}", output.index()));
@@ -44,7 +44,7 @@ fn verify_graph(graph: &Graph) -> Result<(), String> {
                 let source = graph.node(node.inputs[0]);
                 let given = match (&source.op, part) {
                     (Op::Fused(fused), Part::Result(id)) => fused.result(*id),
-                    (Op::Scan(_), Part::Result(_)) => None,
+                    (Op::Scan(scan), _) if !scan.has(*part) => None,
                     (Op::Scan(scan), _) => {
                         scan.part(*part, |slot| graph.node(source.inputs[slot]).shape.clone()).ok()
                     }
@@ -55,9 +55,7 @@ fn verify_graph(graph: &Graph) -> Result<(), String> {
                 }
             }
             op => {
-                let operands: Vec<Meta<'_>> =
-                    node.inputs.iter().map(|input| graph.node(*input).meta()).collect();
-                let inferred = op.rule().map(|rule| rule.infer(&operands));
+                let inferred = op.rule().map(|rule| rule.infer(&graph.metas(&node.inputs)));
                 if inferred != Some(Ok((node.shape.clone(), node.dtype))) {
                     return fail(format!("its rule infers {inferred:?}, it has {}", node.shape));
                 }
@@ -91,8 +89,7 @@ fn verify_scan(graph: &Graph, node: &Node, scan: &Scan) -> Result<(), String> {
 }
 
 fn verify_fused(graph: &Graph, node: &Node, fused: &Fused) -> Result<(), String> {
-    let given = node.inputs.iter().map(|input| graph.node(*input).meta());
-    if !given.eq(fused.body.inputs.iter().map(|input| fused.body.node(*input).meta())) {
+    if graph.metas(&node.inputs) != fused.body.metas(&fused.body.inputs) {
         return Err("the inputs of fused work are not those of its body".into());
     }
     fused.check()?;

@@ -84,11 +84,15 @@ fn views(program: &Program) -> Vec<View> {
     views
 }
 
-/// Where in its operand a view begins, in elements.
+/// Where in its operand a view begins, in elements. What says that it is a view without being one, as a user's
+/// operation may, is computed like any other.
 fn starts_at(program: &Program, op: &Op, node: &Node) -> Option<usize> {
-    let operands: SmallVec<[Meta<'_>; 4]> =
-        node.inputs.iter().map(|input| program.graph.node(*input).meta()).collect();
-    op.rule()?.view(&operands)
+    let operands = program.graph.metas(&node.inputs);
+    let start = op.rule()?.view(&operands)?;
+    let Meta { shape, dtype } = *operands.first()?;
+    let is_whole = start == 0 && shape.elements() == node.shape.elements();
+    let is_part = || !shape.has_rows() && !node.shape.has_rows() && start + node.shape.len() <= shape.len();
+    (dtype == node.dtype && (is_whole || is_part())).then_some(start)
 }
 
 impl<'a> Placer<'a> {

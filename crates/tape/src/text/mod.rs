@@ -36,7 +36,7 @@ use std::fmt;
 pub(crate) use line::{Line, Parsed};
 pub use parse::{parse, parse_with};
 pub use print::Listing;
-pub(crate) use print::{feed_names, names_of, one_line};
+pub(crate) use print::{names_of, one_line};
 
 /// Why a text is not a program.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,7 +11,7 @@ use super::print::usual_rows;
 use crate::dtype::DType;
 use crate::fused::Fused;
 use crate::graph::{Graph, Inputs, Node, NodeId, ScopeId};
-use crate::ops::{Custom, Meta, Op, Part};
+use crate::ops::{Custom, Op, Part};
 use crate::packing::Packing;
 use crate::program::Program;
 use crate::scan::{Role, Scan};
@@ -265,9 +265,8 @@ fn infer(op: &Op, inputs: &[NodeId], graph: &Graph) -> Result<(Shape, DType), St
     if let Some(input) = inputs.iter().find(|input| !graph.node(**input).op.has_value()) {
         return Err(no_value(graph, *input));
     }
-    let metas: Vec<Meta<'_>> = inputs.iter().map(|input| graph.node(*input).meta()).collect();
     let Some(rule) = op.rule() else { return Err("inputs, scans and fused work have no rule".into()) };
-    rule.infer(&metas).map_err(|error| error.to_string())
+    rule.infer(&graph.metas(inputs)).map_err(|error| error.to_string())
 }
 
 /// Checks that each state has a next value that can take its place.

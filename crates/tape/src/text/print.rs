@@ -81,54 +81,47 @@ impl Listing {
 impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Program { graph, outputs } = &self.program;
-        write_block(f, self, &Block { graph, names: &self.names, scan: None, depth: 0 })?;
+        write_block(f, self, &Block { graph, names: &self.names, owner: None, depth: 0 })?;
         if outputs.is_empty() { Ok(()) } else { writeln!(f, "outputs{}", places(outputs)) }
     }
 }
 
-/// Whose body it is.
-#[derive(Clone, Copy)]
-enum Whose<'a> {
-    Scan(&'a Scan),
-    Fused,
-}
-
-/// A program, or the body of a scan or of fused work.
+/// A program, or the body of a node.
 struct Block<'a> {
     graph: &'a Graph,
     names: &'a [Option<String>],
-    /// For a body, whose it is, and what feeds its inputs.
-    scan: Option<(Whose<'a>, &'a [NodeId])>,
+    /// For a body, the node that it belongs to.
+    owner: Option<&'a Node>,
     depth: usize,
+}
+
+impl<'a> Block<'a> {
+    /// The scan that it is the body of.
+    fn scan(&self) -> Option<&'a Scan> {
+        match &self.owner?.op {
+            Op::Scan(scan) => Some(scan),
+            _ => None,
+        }
+    }
 }
 
 fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>) -> fmt::Result {
     let indent = "    ".repeat(block.depth);
     for (id, node) in block.graph.iter() {
         let line = format!("{indent}%{} = {}", id.0, operation(node, block));
-        if let Op::Scan(scan) = &node.op {
-            let mut line = format!("{line} {} {{", node.dtype.name());
-            append_notes(&mut line, &listing.notes(node, None));
-            writeln!(f, "{line}")?;
-            let names = feed_names(scan, node, block.graph, block.names);
-            let (graph, depth) = (&scan.body, block.depth + 1);
-            let scan = Some((Whose::Scan(scan), &node.inputs[..]));
-            write_block(f, listing, &Block { graph, names: &names, scan, depth })?;
-            writeln!(f, "{indent}}}")?;
-        } else if let Op::Fused(fused) = &node.op {
+        if let Some(body) = node.op.body() {
             let mut line = format!("{line} {} {{", node.dtype.name());
             append_notes(&mut line, &listing.notes(node, None));
             writeln!(f, "{line}")?;
             let names = names_of(&node.inputs, block.graph, block.names);
-            let (graph, depth) = (&fused.body, block.depth + 1);
-            let scan = Some((Whose::Fused, &node.inputs[..]));
-            write_block(f, listing, &Block { graph, names: &names, scan, depth })?;
+            let body = Block { graph: body, names: &names, owner: Some(node), depth: block.depth + 1 };
+            write_block(f, listing, &body)?;
             writeln!(f, "{indent}}}")?;
         } else {
             let name = match node.op {
                 Op::Input(slot) => match block.names.get(slot as usize).and_then(Option::as_deref) {
                     // The input of a body was recorded in the scope of what feeds it.
-                    None if block.scan.is_some() => Some(""),
+                    None if block.owner.is_some() => Some(""),
                     name => name,
                 },
                 _ => None,
@@ -138,10 +131,8 @@ fn write_block(f: &mut fmt::Formatter<'_>, listing: &Listing, block: &Block<'_>)
             writeln!(f, "{line}")?;
         }
     }
-    match block.scan {
-        Some((Whose::Scan(scan), _)) if !scan.next.is_empty() => {
-            writeln!(f, "{indent}next{}", places(&scan.next))
-        }
+    match block.scan() {
+        Some(scan) if !scan.next.is_empty() => writeln!(f, "{indent}next{}", places(&scan.next)),
         _ => Ok(()),
     }
 }
@@ -151,21 +142,17 @@ fn operation(node: &Node, block: &Block<'_>) -> String {
     let name = node.op.name();
     let attributes = one_line(&node.op.attributes());
     let attributes = if attributes.is_empty() { attributes } else { format!(" {attributes}") };
-    match (&node.op, block.scan) {
-        (Op::Input(slot), Some((Whose::Scan(scan), feeds))) => {
+    match (&node.op, block.owner) {
+        (Op::Input(slot), Some(owner)) => {
             let slot = *slot as usize;
-            format!("{name}{attributes} {} of %{}", scan.roles[slot].name(), feeds[slot].0)
+            let role = block.scan().map(|scan| format!(" {}", scan.roles[slot].name())).unwrap_or_default();
+            format!("{name}{attributes}{role} of %{}", owner.inputs[slot].0)
         }
-        (Op::Input(slot), Some((Whose::Fused, feeds))) => {
-            format!("{name}{attributes} of %{}", feeds[*slot as usize].0)
-        }
-        // What feeds fused work stands at the inputs of its body.
-        (Op::Fused(_), _) => name.to_string(),
         (Op::Scan(scan), _) if scan.rows != usual_rows(&scan.packing, block.depth) => {
             format!("{name}{attributes} rows={}", scan.rows)
         }
-        // What feeds a scan stands at the inputs of its body.
-        (Op::Scan(_), _) => format!("{name}{attributes}"),
+        // What feeds a body stands at its inputs.
+        (op, _) if op.body().is_some() => format!("{name}{attributes}"),
         _ => format!("{name}{}{attributes}", places(&node.inputs)),
     }
 }
@@ -173,16 +160,6 @@ fn operation(node: &Node, block: &Block<'_>) -> String {
 /// The leading extent in the body of a scan inside so many others, unless the text says another.
 pub(super) fn usual_rows(packing: &Packing, depth: usize) -> Dim {
     if depth == 0 { Dim::ROWS } else { packing.sequences() }
-}
-
-/// For each input of a body the name of the input that feeds it.
-pub(crate) fn feed_names(
-    scan: &Scan,
-    node: &Node,
-    around: &Graph,
-    names: &[Option<String>],
-) -> Vec<Option<String>> {
-    names_of(&node.inputs[..scan.roles.len()], around, names)
 }
 
 /// For each of some nodes its name, where it is an input that has one.

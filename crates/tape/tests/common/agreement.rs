@@ -37,6 +37,19 @@ fn agree(found: &Tensor, plain: &Tensor, limit: f64, label: &str) {
     }
 }
 
+/// Values in `f64` by the interpreter, which the engine must find too.
+///
+/// # Panics
+/// If it does not.
+pub fn by_both(engine: &mut Engine, wanted: &[Var<'_>]) -> Vec<Tensor> {
+    let plain = interpret(wanted).expect("the program runs");
+    let run = engine.run(wanted).expect("the program runs");
+    for (index, plain) in plain.iter().enumerate() {
+        agree(&run.tensor(index), plain, 1e-12, &format!("value {index}"));
+    }
+    plain
+}
+
 /// A small program of the bytes, run by the interpreter and by the engine with all passes, and in `f64` also with each
 /// pass by itself and with none, with gradients of second order.
 ///

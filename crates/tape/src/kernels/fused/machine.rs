@@ -1,7 +1,6 @@
 //! The machine that runs the steps: pieces shared out to threads, tiles within a piece, a loop for each step.
 #![allow(unsafe_code, reason = "tiles of several values are read and written in places that a plan chose")]
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -11,6 +10,7 @@ use super::loops::{LANES, Pairs, Vector, add_to_lanes, largest, sum_exp, unary, 
 use super::{Source, Target};
 use crate::fused::Stride;
 use crate::kernels::Threads;
+use crate::kernels::scratch::Scratch;
 use crate::kernels::simd::{Job, Width, widest};
 use crate::ops::checked;
 
@@ -49,9 +49,9 @@ struct Shared<'a> {
 }
 
 // SAFETY: the pointers in it address inputs, which nothing writes but the pieces themselves, and results
-// and partial sums, of which each piece writes only those of its own rows and columns. `Kernel::run` has
-// checked that results do not overlap each other, and overlap inputs only where they are the same place
-// with the same size; there a piece reads the elements that it writes, and no other piece does.
+// and partial sums, of which each piece writes only those of its own rows and columns. The plan gives results
+// places apart from each other, and apart from inputs or exactly theirs with the same size (which `Kernel::run`
+// asserts in debug builds); there a piece reads the elements that it writes, and no other piece does.
 unsafe impl Sync for Shared<'_> {}
 
 /// Runs steps over a domain of `[rows, width]`.
@@ -87,7 +87,7 @@ pub(super) fn run<T: Vector>(
     }
     let partial_len = code.sums.iter().map(|sum| if sum.over_rows { width } else { 1 }).sum::<usize>();
     PARTIALS.with(|scratch| {
-        with_scratch(scratch, pieces * partial_len * size_of::<T>(), |start| {
+        scratch.lend(pieces * partial_len * size_of::<T>(), |start: *mut u8| {
             let partials = Partials { start, len: partial_len };
             let results = &*results;
             let shared = Shared { code, inputs, results, partials, rows, width, piece, pieces };
@@ -109,8 +109,7 @@ fn check_indices(code: &Code, rows: usize, width: usize, inputs: &[Source]) -> R
         let Step::CrossEntropy(entropy) = step else { continue };
         let indices = inputs[usize::from(entropy.indices)].start.cast::<i32>();
         for row in 0..rows {
-            // SAFETY: the indices have one element for each row, as the shape rule of cross entropy says and
-            // `Kernel::run` has found them to have.
+            // SAFETY: the indices have one element for each row, as the shape rule of cross entropy says.
             checked(unsafe { *indices.add(row) }, row, width)?;
         }
     }
@@ -145,28 +144,11 @@ fn combine<T: Vector>(shared: &Shared<'_>) {
     }
 }
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
 thread_local! {
     /// Registers, numbers and running sums of the piece that a thread is at.
-    static REGISTERS: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+    static REGISTERS: Scratch = const { Scratch::new() };
     /// The partial sums of the work that a thread has begun.
-    static PARTIALS: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
-}
-
-/// Lends `bytes` of a thread's memory, which is kept for the next time.
-fn with_scratch<R>(scratch: &Cell<Vec<Line>>, bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R {
-    // Taken out, so that work which this thread takes up while it waits finds other memory.
-    let mut lines = scratch.take();
-    let needed = bytes.div_ceil(64);
-    if lines.len() < needed {
-        lines.resize(needed, Line([0; 64]));
-    }
-    let result = work(lines.as_mut_ptr().cast());
-    scratch.set(lines);
-    result
+    static PARTIALS: Scratch = const { Scratch::new() };
 }
 
 /// Runs one piece.
@@ -201,7 +183,7 @@ fn run_piece<T: Vector>(shared: &Shared<'_>, index: usize) {
     let registers = code.registers * capacity * size_of::<T>();
     let bytes = pointers + numbers + running + registers;
     REGISTERS.with(|scratch| {
-        with_scratch(scratch, bytes, |start| {
+        scratch.lend(bytes, |start: *mut u8| {
             // SAFETY: the block has room for all four areas, as their sizes were just added up.
             let machine = unsafe {
                 Machine::<T> {
@@ -426,8 +408,8 @@ impl<T: Vector> Machine<'_, T> {
     /// - registers have `capacity` elements, and a tile has no more; numbers have one, and `len` is 1 where
     ///   only numbers are worked on; a step never writes a register that it reads, as `assign_registers`
     ///   has seen to, and registers lie apart from inputs and results;
-    /// - a view of an input was found by the shape rules to lie within the shape of the input, and
-    ///   `Kernel::run` has found the input to have the elements of that shape; so with results;
+    /// - a view of an input was found by the shape rules to lie within the shape of the input, of which the plan
+    ///   has given it the elements; so with results;
     /// - slices of inputs are only formed while nothing is written but registers, and results are written by
     ///   copies from registers. Where a result lies in the place of an input, another piece neither reads nor
     ///   writes the elements of this one.

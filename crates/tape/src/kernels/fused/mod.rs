@@ -105,8 +105,8 @@ impl Kernel {
     /// The error says which index is outside the scores.
     ///
     /// # Panics
-    /// If an input or result has not the size that the work says, or the places overlap otherwise than by
-    /// a result that lies exactly in the place of an input.
+    /// In debug builds, if an input or result has not the size that the work says, or the places overlap otherwise
+    /// than by a result that lies exactly in the place of an input.
     pub fn run(
         &self,
         rows: usize,

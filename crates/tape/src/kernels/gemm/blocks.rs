@@ -13,7 +13,7 @@ use super::kernel::{Kernel, Tile};
 use super::pack;
 use super::panels::Panels;
 use super::product::{Parts, Product, Right};
-use super::scratch::with_scratch;
+use crate::kernels::scratch::Scratch;
 
 /// The most of the inner extent that is done at once: a panel of it then stays in the second cache.
 const DEPTH: usize = 512;
@@ -38,6 +38,16 @@ const CACHE_WAY: usize = 4096;
 
 /// The most elements of a tile, for any kernel.
 const TILE: usize = 512;
+
+thread_local! {
+    /// The operands that a thread packs.
+    static PACKED: Scratch = const { Scratch::new() };
+}
+
+/// Lends room for packed operands.
+fn with_room<T: Copy, R>(elements: usize, work: impl FnOnce(*mut T) -> R) -> R {
+    PACKED.with(|scratch| scratch.lend(elements, work))
+}
 
 /// How one thread goes through its rows and columns.
 struct Walk {
@@ -106,7 +116,8 @@ impl<T: Copy + Zero> Product<'_, T> {
         }
         let walk = Walk::new(self, rows.len(), columns.len());
         let left_room = walk.left_room();
-        with_scratch(left_room + walk.right_room(self.kernels.panel()), |room: *mut T| {
+        let needed = left_room + walk.right_room(self.kernels.panel());
+        with_room(needed, |room: *mut T| {
             for first in columns.clone().step_by(walk.strip) {
                 let columns = first..columns.end.min(first + walk.strip);
                 for inner in walk.depths.iter() {
@@ -156,7 +167,7 @@ impl<T: Copy + Zero> Product<'_, T> {
         match self.right {
             Right::Packed(right) => run(right.as_ptr()),
             Right::Rows(right) if n == width => run(right.as_ptr()),
-            _ => with_scratch(k * width, |room| {
+            _ => with_room(k * width, |room| {
                 // SAFETY: there is room for one panel, and the caller promises the operand.
                 let panels = unsafe { self.panels(&(0..n), &(0..k), true, room) };
                 run(if n < kernels.panel() { panels.last.0 } else { panels.start });

@@ -6,8 +6,7 @@
 //! * `pack`, `panels`: operands laid out as kernels read them;
 //! * `packed`: a right operand that is packed once for many products;
 //! * `blocks`: the loops around the kernels;
-//! * `share`: rows and columns to threads, where a product is large by itself;
-//! * `scratch`: the memory a thread packs into.
+//! * `share`: rows and columns to threads, where a product is large by itself.
 #![allow(unsafe_code, reason = "kernels take pointers, and instructions that not every processor has")]
 
 mod blocks;
@@ -16,7 +15,6 @@ mod pack;
 mod packed;
 mod panels;
 mod product;
-mod scratch;
 mod share;
 mod vector;
 

@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
             program,
             domains: graph.nodes.iter().map(|node| member_domain(graph, node)).collect(),
             views: graph.nodes.iter().map(|node| is_view(graph, node)).collect(),
-            users: vec![SmallVec::new(); count],
+            users: graph.users(),
             takers: vec![SmallVec::new(); count],
             is_output: vec![false; count],
             states: vec![State::Waiting; count],
@@ -111,10 +111,7 @@ impl<'a> Walk<'a> {
             graph: Graph::default(),
             moved: vec![NodeId::at(0); count],
         };
-        for (id, node) in graph.iter() {
-            for input in &node.inputs {
-                walk.users[input.index()].push(id);
-            }
+        for id in (0..count).map(NodeId::at) {
             if walk.domains[id.index()].is_some() {
                 for source in walk.joining_operands(id) {
                     walk.takers[source.index()].push(id);

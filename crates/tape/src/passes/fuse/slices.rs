@@ -6,7 +6,7 @@ use crate::fused::is_view;
 use crate::graph::{Graph, Inputs, Node, NodeId};
 use crate::ops::{Op, Slice};
 use crate::program::Program;
-use crate::shape::{Dim, Shape};
+use crate::shape::Dim;
 
 /// So many nodes one after another sink at most.
 const DEEPEST: usize = 64;
@@ -48,10 +48,7 @@ pub(super) fn sink_slices(program: Program) -> Program {
 fn sinks(program: &Program) -> Vec<bool> {
     let graph = &program.graph;
     let count = graph.nodes.len();
-    let mut users: Vec<Vec<NodeId>> = vec![Vec::new(); count];
-    for (id, node) in graph.iter() {
-        node.inputs.iter().for_each(|input| users[input.index()].push(id));
-    }
+    let users = graph.users();
     let mut kept = vec![false; count];
     program.outputs.iter().for_each(|output| kept[output.index()] = true);
     let mut sinks = vec![false; count];
@@ -112,10 +109,7 @@ impl Sinking<'_> {
         }
         let node = self.old.node(id);
         let last = node.shape.rank().saturating_sub(1);
-        let cut = |shape: &Shape| -> Shape {
-            let dims = shape.dims().iter().take(shape.rank() - 1).copied();
-            dims.chain([Dim::new(len as usize)]).collect()
-        };
+        let shape = node.shape.with_dim(last, Dim::new(len as usize));
         let place = if self.sinks[id.index()] {
             let inputs = node.inputs.iter().map(|input| {
                 let shape = &self.old.node(*input).shape;
@@ -127,16 +121,11 @@ impl Sinking<'_> {
                 }
             });
             let inputs: Inputs = inputs.collect();
-            self.graph.push(Node { inputs, shape: cut(&node.shape), ..node.clone() })
+            self.graph.push(Node { inputs, shape, ..node.clone() })
         } else {
             let source = self.moved[id.index()].expect("it stands before its users");
-            let slice = Slice { axis: last as u8, start, len };
-            self.graph.push(Node {
-                op: slice.into(),
-                inputs: [source].into_iter().collect(),
-                shape: cut(&node.shape),
-                ..node.clone()
-            })
+            let (op, inputs) = (Slice { axis: last as u8, start, len }.into(), Inputs::from_slice(&[source]));
+            self.graph.push(Node { op, inputs, shape, ..node.clone() })
         };
         known.insert((id, start, len), place);
         place

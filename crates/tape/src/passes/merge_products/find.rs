@@ -6,7 +6,6 @@ use super::{Facts, is_product};
 use crate::graph::NodeId;
 use crate::ops::{Binary, Dot, Op};
 use crate::passes::simplify::{inner_sums, terms};
-use crate::program::Program;
 
 /// The nodes that will be had otherwise, and how.
 #[derive(Default)]
@@ -76,7 +75,7 @@ impl Merges {
     fn find_sums(&mut self, facts: &Facts<'_>) -> Vec<Vec<NodeId>> {
         let (body, graph) = (facts.body, &facts.body.graph);
         let inner = inner_sums(body);
-        let uses = uses(body);
+        let uses = body.uses();
         let [mut now, mut later]: [Vec<(NodeId, SumOf)>; 2] = Default::default();
         for (id, node) in graph.iter() {
             if node.op != Op::Binary(Binary::Add) || inner[id.index()] {
@@ -185,14 +184,6 @@ fn reorder(products: &mut Vec<NodeId>, lists: &[Vec<NodeId>], operand: impl Fn(N
         }
         None => false,
     }
-}
-
-/// How many nodes and outputs use each node.
-fn uses(program: &Program) -> Vec<u32> {
-    let mut uses = vec![0; program.graph.nodes.len()];
-    let inputs = program.graph.nodes.iter().flat_map(|node| &node.inputs);
-    inputs.chain(&program.outputs).for_each(|id| uses[id.index()] += 1);
-    uses
 }
 
 /// Whether a product needs the value of a node: such a node cannot wait for others.

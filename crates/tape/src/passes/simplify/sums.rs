@@ -34,13 +34,10 @@ pub(super) fn is_sum(node: &Node) -> bool {
 
 /// Which nodes are sums that one sum of the same shape uses, and nothing else.
 pub(in crate::passes) fn inner_sums(program: &Program) -> Vec<bool> {
-    let graph = &program.graph;
-    let mut uses = vec![0_u32; graph.nodes.len()];
-    program.outputs.iter().for_each(|output| uses[output.index()] += 2);
+    let (graph, uses) = (&program.graph, program.uses());
     let mut inner = vec![false; graph.nodes.len()];
     for node in &graph.nodes {
         for input in &node.inputs {
-            uses[input.index()] += 1;
             inner[input.index()] = is_sum(node) && graph.node(*input).shape == node.shape;
         }
     }
