@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use nn::exchange::{Alone, Exchange, Traffic, among_threads};
+use nn::exchange::{Alone, Collective, Exchange, Traffic, among_threads};
 use nn::{
     Adam, Dropout, Embedding, Layout, Lstm, Params, Parts, Sequence, Sgd, TemporalAffine, TrainError,
     Trainer, init, temporal_softmax, unroll, zero_state,
@@ -198,6 +198,27 @@ fn what_one_rank_ends_the_others_hear_of() {
     other.join().unwrap();
     let error = train(&exchange, Parts::new(2), 9, 0.0).unwrap_err().to_string();
     assert!(error.contains("rank 1 has ended"), "{error}");
+}
+
+#[test]
+fn messages_come_as_long_as_their_sender_is_there() {
+    let mut ranks = among_threads(3);
+    let (last, mut second) = (ranks.pop().unwrap(), ranks.pop().unwrap());
+    let first = &mut ranks[0];
+    // That another has ended is no reason not to wait.
+    drop(last);
+    assert_eq!(first.receive(1, 7), Ok(None));
+    second.send(0, 7, vec![1]).unwrap();
+    second.send(0, 7, vec![2]).unwrap();
+    assert_eq!(first.receive(1, 7), Ok(Some(vec![1])));
+    drop(second);
+    assert_eq!(first.receive(1, 7), Ok(Some(vec![2])));
+    assert_eq!(first.receive(1, 7), Err("rank 1 has ended".into()));
+    // An end of all is one of those that are still there too.
+    let mut ranks = among_threads(2);
+    ranks[1].abort(1);
+    assert_eq!(ranks[1].receive(0, 0), Err("rank 0 has ended".into()));
+    assert_eq!(ranks[0].gather(Vec::new()), Err("rank 1 has ended".into()));
 }
 
 #[test]
