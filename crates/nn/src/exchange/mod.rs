@@ -176,8 +176,9 @@ impl Exchange {
         sent.ok_or_else(|| ENDED.to_string())
     }
 
-    /// Records that a bucket begins.
-    pub(crate) fn begin<'t>(self: &Arc<Self>, bucket: usize, operands: &[Var<'t>], rows: bool) -> Var<'t> {
+    /// Records that a bucket begins: with its numbers, or with rows and their indices.
+    pub(crate) fn begin<'t>(self: &Arc<Self>, bucket: usize, form: Form, operands: &[Var<'t>]) -> Var<'t> {
+        let rows = matches!(form, Form::Rows(..));
         let begin = Custom::new(ops::Begin { exchange: Arc::clone(self), bucket, rows });
         operands[0].apply_custom(&begin, &operands[1..])
     }
