@@ -1,6 +1,6 @@
 //! The program of the README: a cell that is in no library, its gradient check, and its training as a captioner of pictures.
 //!
-//! `cargo run --release --example bell`, some ten seconds. `new_cell` goes on from here.
+//! `cargo run --release --example bell`, some 15 seconds. `new_cell` goes on from here.
 
 use unspool::nn::{Cell, NamedCell, Param, Scope, check_cell, init::fan_in};
 use unspool::{caption::data::scenes::Scenes, caption::error::Error, caption::trial, tape::Var};

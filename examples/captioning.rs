@@ -1,4 +1,4 @@
-//! Teaches a vanilla RNN to caption pictures of coloured shapes, from nothing, in a few minutes.
+//! Teaches a vanilla RNN to caption pictures of coloured shapes, from nothing, in about a minute.
 //!
 //! The pictures are rendered here and seen as pixels: a small convolution net, the word vectors and the
 //! recurrent cell are trained end to end on one tape. At the end the captioner describes scenes with

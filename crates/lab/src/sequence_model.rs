@@ -7,7 +7,8 @@
 //! ```
 
 use nn::{
-    AnyCell, NamedCell, Params, Sequence, TemporalAffine, output_width, temporal_softmax, unroll, zero_state,
+    AnyCell, Layout, NamedCell, Params, Sequence, TemporalAffine, output_width, temporal_softmax, unroll,
+    zero_state,
 };
 use tape::{Engine, RunError, Tape, Tensor, Var};
 
@@ -52,19 +53,13 @@ impl SequenceModel {
 
     /// What each step shows, as rows (R, D) on a tape.
     pub fn shown<'t>(&self, tape: &'t Tape, batch: &Batch) -> Sequence<'t> {
-        let layout = &batch.layout;
+        let (layout, width) = (&batch.layout, self.inputs.width());
         match &batch.inputs {
             Values::Symbols(symbols) => {
-                let width = self.inputs.width();
                 let ones = tape.number(1.0).expand([layout.rows()]);
                 Sequence::words(tape, symbols, layout).map(|symbols| ones.place(symbols, width))
             }
-            Values::Numbers(numbers) => {
-                let width = self.inputs.width();
-                let rows = layout.places().flat_map(|place| &numbers[place * width..][..width]);
-                let rows = tape.input_numbers([layout.rows(), width], rows.map(|number| f64::from(*number)));
-                Sequence::new(rows, layout)
-            }
+            Values::Numbers(numbers) => Sequence::new(packed(tape, layout, numbers, width), layout),
         }
     }
 
@@ -110,6 +105,12 @@ impl SequenceModel {
     }
 }
 
+/// Numbers (N, T, `width`) in row-major order as packed rows (R, `width`).
+fn packed<'t>(tape: &'t Tape, layout: &Layout, numbers: &[f32], width: usize) -> Var<'t> {
+    let rows = layout.places().flat_map(|place| &numbers[place * width..][..width]);
+    tape.input_numbers([layout.rows(), width], rows.map(|number| f64::from(*number)))
+}
+
 /// The mean loss of the steps that count.
 fn loss_of_answers<'t>(answers: &Sequence<'t>, batch: &Batch) -> Var<'t> {
     let Sequence { rows, layout } = answers;
@@ -118,9 +119,7 @@ fn loss_of_answers<'t>(answers: &Sequence<'t>, batch: &Batch) -> Var<'t> {
         Values::Numbers(numbers) => {
             let tape = rows.tape();
             let width = numbers.len() / batch.counted.len().max(1);
-            let targets = layout.places().flat_map(|place| &numbers[place * width..][..width]);
-            let targets =
-                tape.input_numbers([layout.rows(), width], targets.map(|number| f64::from(*number)));
+            let targets = packed(tape, layout, numbers, width);
             let counted = batch.counted.iter().filter(|counted| **counted).count();
             let weight = 1.0 / (counted * width).max(1) as f64;
             let weights = layout.places().map(|place| if batch.counted[place] { weight } else { 0.0 });
@@ -135,7 +134,7 @@ fn accuracy(scores: &Tensor, batch: &Batch) -> f64 {
     let Values::Symbols(right) = &batch.targets else { return f64::NAN };
     let scores = scores.to_f64();
     let width = scores.len() / batch.layout.rows().max(1);
-    let (mut judged, mut hits) = (0, 0);
+    let (mut judged, mut hits) = (0usize, 0usize);
     for (row, place) in scores.chunks(width.max(1)).zip(batch.layout.places()) {
         if batch.judged[place] {
             let highest = (0..width).max_by(|a, b| row[*a].total_cmp(&row[*b]));
@@ -143,5 +142,5 @@ fn accuracy(scores: &Tensor, batch: &Batch) -> f64 {
             hits += usize::from(highest == usize::try_from(right[place]).ok());
         }
     }
-    f64::from(hits as u32) / f64::from(judged.max(1) as u32)
+    hits as f64 / judged.max(1) as f64
 }

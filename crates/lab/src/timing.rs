@@ -121,7 +121,7 @@ fn loss_and_gradients<'t>(params: &Params, cell: &AnyCell, tape: &'t Tape, sizes
     let inputs = Sequence::new(x, &Layout::full(sequences, steps));
     let (outputs, _) = unroll(cell, &inputs, zero_state(tape, sequences, hidden));
     let loss = outputs.rows.square().mean();
-    let weights: Vec<Var<'t>> = params.weights().map(|param| tape.leaf(param.index())).collect();
+    let weights: Vec<Var<'t>> = params.weights().map(|param| param.on(tape)).collect();
     let gradients = try_grad(loss, &weights).expect("a mean is a single number");
     [loss].into_iter().chain(gradients.into_iter().flatten()).collect()
 }

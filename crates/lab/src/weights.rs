@@ -63,7 +63,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, FileError> {
     tensors.into_iter().map(owned).collect()
 }
 
-/// What a shape may be that is of no elements and of any extents otherwise.
+/// Refuses a shape that no tensor has. The format counts elements, so that beside an axis of none the others may be anything.
 fn check_extents(shape: &[usize]) -> Result<(), &'static str> {
     if shape.iter().any(|extent| Dim::try_new(*extent).is_none()) {
         return Err("has an axis of more than 2^31 - 1 entries");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tape::{Bundle, Var, Vars};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, parts};
 use crate::scope::Scope;
 
 /// A cell whose type is not known. Its state is the parts of the cell's own state, one after another.
@@ -72,12 +72,6 @@ impl<C: Cell> Erased for C {
         let (state, output) = self.step(form.rebuild(&mut state.iter().copied()), x);
         (parts(&state), output)
     }
-}
-
-fn parts<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
 }
 
 /// A kind of cell under a name: how to declare one.

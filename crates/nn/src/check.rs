@@ -1,12 +1,11 @@
 //! The gradients of a model held against central differences, entry by entry, in `f64`.
 //!
-//! [`tape::check`] does this for functions of operands, and has the formula of differences; here it is used on the
-//! weights of a store.
+//! [`tape::check`] does this for functions of operands; here its loop goes over the weights of a store.
 
 use std::fmt;
 
-use tape::check::{Compared, floor, furthest, project};
-use tape::{DType, RunError, Tape, Var, interpret, try_grad};
+use tape::check::{Worst, project};
+use tape::{DType, RunError, Tape, Var};
 
 use crate::param::Param;
 use crate::params::Params;
@@ -84,34 +83,14 @@ pub fn gradients(
 }
 
 /// Compares the gradients of a single number on a tape of an `f64` store with central differences.
-pub(crate) fn entry_by_entry(params: &Params, tape: &Tape, result: Var<'_>) -> Result<f64, CheckError> {
+pub(crate) fn entry_by_entry(params: &Params, tape: &Tape, number: Var<'_>) -> Result<f64, CheckError> {
     let weights: Vec<Param> = params.weights().collect();
-    let vars: Vec<Var<'_>> = weights.iter().map(|param| param.on(tape)).collect();
-    let gradients = try_grad(result, &vars).expect("a projection is a single number");
-
-    let mut largest = 0.0;
-    for ((param, var), gradient) in weights.iter().zip(vars).zip(gradients) {
-        let value = &params[*param];
-        let gradient = match gradient {
-            Some(gradient) => interpret(&[gradient])?.remove(0).to_f64(),
-            None => vec![0.0; value.shape().len()],
-        };
-        let floor = floor(&gradient);
-        for (entry, gradient) in gradient.into_iter().enumerate() {
-            let moved_by = |distance: f64| -> Result<Vec<f64>, RunError> {
-                let mut moved = value.clone();
-                moved.as_mut_slice::<f64>()[entry] += distance;
-                tape.set(var, moved);
-                Ok(interpret(&[result])?.remove(0).to_f64())
-            };
-            let Compared { difference, error, .. } = furthest(&[gradient], floor, moved_by)?;
-            if error > LIMIT {
-                let name = params.name(*param).into();
-                return Err(CheckError::Apart { name, entry, gradient, difference, error });
-            }
-            largest = error.max(largest);
+    let inputs: Vec<_> = weights.iter().map(|param| (param.on(tape), params[*param].clone())).collect();
+    tape::check::entry_by_entry(number, &inputs).map_err(|error| match error {
+        tape::check::CheckError::Apart(Worst { operand, entry, gradient, difference, error }) => {
+            let name = params.name(weights[operand]).into();
+            CheckError::Apart { name, entry, gradient, difference, error }
         }
-        tape.set(var, value.clone());
-    }
-    Ok(largest)
+        tape::check::CheckError::Run(error) => CheckError::Run(error),
+    })
 }

@@ -160,27 +160,29 @@ impl Layout {
     /// If there are not as many rows as sequences.
     #[track_caller]
     pub fn sort<'t>(&self, rows: Var<'t>) -> Var<'t> {
+        self.taken(rows, |sorting| &sorting.order)
+    }
+
+    /// The rows of a value (N, …) that is ordered as the states of a scan, in the order of the batch.
+    ///
+    /// # Panics
+    /// If there are not as many rows as sequences.
+    #[track_caller]
+    pub fn restore<'t>(&self, rows: Var<'t>) -> Var<'t> {
+        self.taken(rows, |sorting| &sorting.place)
+    }
+
+    /// The rows of a value, one for each sequence, in another order; as they are where sequences come sorted.
+    #[track_caller]
+    fn taken<'t>(&self, rows: Var<'t>, order: impl Fn(&Sorting) -> &[usize]) -> Var<'t> {
         let (shape, sequences) = (rows.shape(), self.sequences());
         assert!(
             shape.rank() > 0 && shape.dim(0) == sequences,
             "a value of {shape} for {sequences} sequences: its leading axis must be the sequences"
         );
-        match &self.0.sorting {
+        match self.0.sorting.as_ref().map(order) {
             None => rows,
-            Some(sorting) => {
-                rows.gather(indices(rows.tape(), sorting.order.len(), sorting.order.iter().copied()))
-            }
-        }
-    }
-
-    /// The rows of a value (N, …) that is ordered as the states of a scan, in the order of the batch.
-    #[track_caller]
-    pub fn restore<'t>(&self, rows: Var<'t>) -> Var<'t> {
-        match &self.0.sorting {
-            None => rows,
-            Some(sorting) => {
-                rows.gather(indices(rows.tape(), sorting.place.len(), sorting.place.iter().copied()))
-            }
+            Some(order) => rows.gather(indices(rows.tape(), order.len(), order.iter().copied())),
         }
     }
 }

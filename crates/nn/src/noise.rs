@@ -8,9 +8,9 @@
 //! such as the vanilla cell and the LSTM, whose memory c it leaves alone. Where a gate hands h on, as in a GRU, what is
 //! handed on is masked at every step too: drop the inputs of such a cell only.
 
-use tape::{Bundle, Var, Vars};
+use tape::{Bundle, Var};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, parts};
 use crate::dropout::Dropout;
 
 /// A cell with new masks at every step.
@@ -92,8 +92,7 @@ impl<C: Cell> Cell for VariationalDropout<C> {
 
 /// A state with its first part changed.
 fn with_first<'t, S: Bundle<'t>>(state: &S, change: impl FnOnce(Var<'t>) -> Var<'t>) -> S {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
+    let mut parts = parts(state);
     if let Some(first) = parts.first_mut() {
         *first = change(*first);
     }

@@ -38,7 +38,7 @@ impl Outliers {
         Outliers { limit, seen: 0, skipped: 0, mean: 0.0, variance: 0.0 }
     }
 
-    /// Takes note of a norm; whether it is far from those before.
+    /// Takes note of a norm; whether it is far from those before. One that is not finite is far, and no note is taken of it.
     ///
     /// ```
     /// let mut outliers = nn::Outliers::beyond(4.0);
@@ -48,6 +48,9 @@ impl Outliers {
     /// assert_eq!(outliers.skipped, 1);
     /// ```
     pub fn note(&mut self, norm: f64) -> bool {
+        if !norm.is_finite() {
+            return true;
+        }
         let most = self.mean + self.limit * self.variance.sqrt();
         let far = self.seen >= WARM_UP && norm > most;
         let taken = if far { most } else { norm };

@@ -237,7 +237,8 @@ impl Params {
         if let Some(known) = self.by_name(&name)
             && self.role(known) == Role::Slot
         {
-            assert!(*self[known].shape() == shape, "slot `{name}` has the shape {}", self[known].shape());
+            let is = self[known].shape();
+            assert!(*is == shape, "slot `{name}` is there with the shape {is}, not {shape}");
             return known;
         }
         let zeros = Tensor::zeros(self.dtype(), shape);
@@ -251,11 +252,13 @@ impl Params {
     #[track_caller]
     pub fn slot(&self, state: &str, param: Param) -> Param {
         let name = self.name(param);
+        // Every step asks for every slot, and no step allocates.
         let path: SmallVec<[u8; 128]> = [state, "/", name].iter().flat_map(|part| part.bytes()).collect();
         let found = std::str::from_utf8(&path).ok().and_then(|path| self.by_name(path));
-        found.unwrap_or_else(|| {
+        let Some(found) = found else {
             panic!("there is no slot `{state}` for `{name}`: declare slots after all parameters")
-        })
+        };
+        found
     }
 
     /// Adds a parameter.

@@ -15,11 +15,6 @@
 
 use std::f64::consts::PI;
 
-/// 1 at every step.
-pub fn constant(_step: usize) -> f64 {
-    1.0
-}
-
 /// `factor` to the power of the full periods of `every` steps that have passed.
 ///
 /// # Panics
@@ -53,9 +48,9 @@ pub fn cosine(step: usize, steps: usize, last: f64) -> f64 {
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Plateau {
-    /// How many losses in a row may be no better than the best.
+    /// After how many losses in a row that are no better than the best the factor falls.
     pub patience: usize,
-    /// What the factor is then multiplied by.
+    /// What it is then multiplied by.
     pub decay: f64,
     /// The least loss so far; infinite before the first.
     pub best: f64,
@@ -97,7 +92,6 @@ mod tests {
     fn a_decay_by_steps_falls_at_whole_periods() {
         let found = [0, 9, 10, 19, 20].map(|step| step_decay(step, 10, 0.5));
         assert_eq!(found, [1.0, 1.0, 0.5, 0.5, 0.25]);
-        assert_eq!(constant(12345), 1.0);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! used twice, and the gradient that reaches it is not one. So a rule that forgets to multiply by the
 //! upstream gradient, or to add up two uses, does not pass.
 //!
-//! [`furthest`] is the one formula of differences here: whoever holds derivatives of something else against
-//! differences, such as the weights of a model, uses it too.
+//! [`furthest`] is the one formula of differences here, and [`entry_by_entry`] the one loop over the entries of inputs: whoever
+//! holds derivatives of something else against differences, such as the weights of a model, uses them too.
 
 use std::fmt;
 
@@ -120,33 +120,51 @@ fn compare(operands: &[Tensor], number: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>) 
     let inputs: Vec<Var<'_>> = operands.iter().map(|operand| tape.input(operand.clone())).collect();
     let middle: Vec<Var<'_>> =
         inputs.iter().map(|input| if input.dtype().is_real() { *input * 1.0 } else { *input }).collect();
-    let result = number(&middle);
-    let real: Vec<usize> = (0..inputs.len()).filter(|index| inputs[*index].dtype().is_real()).collect();
-    let wrt: Vec<Var<'_>> = real.iter().map(|index| inputs[*index]).collect();
-    let gradients = try_grad(result, &wrt).expect("a projection is a single number");
+    entry_by_entry(number(&middle), &inputs.into_iter().zip(operands).collect::<Vec<_>>())
+}
+
+/// Compares the gradients of a single number by inputs of its `f64` tape with central differences, entry by entry, and returns
+/// the largest relative error. Each input stands beside its value, which it has again when all agree; indices are left as they
+/// are.
+///
+/// # Errors
+/// If a gradient and the difference are too far apart, with the place of the input and the entry, or the number cannot be
+/// computed.
+///
+/// # Panics
+/// If it is not a single number.
+#[track_caller]
+pub fn entry_by_entry(number: Var<'_>, inputs: &[(Var<'_>, Tensor)]) -> Result<f64, CheckError> {
+    let tape = number.tape();
+    let real: Vec<usize> = (0..inputs.len()).filter(|place| inputs[*place].1.dtype().is_real()).collect();
+    let vars: Vec<Var<'_>> = real.iter().map(|place| inputs[*place].0).collect();
+    let gradients = match try_grad(number, &vars) {
+        Ok(gradients) => gradients,
+        Err(error) => panic!("{error}"),
+    };
 
     let mut largest = 0.0;
     for (operand, gradient) in real.into_iter().zip(gradients) {
-        let (input, value) = (inputs[operand], &operands[operand]);
+        let (input, value) = &inputs[operand];
         let gradient = match gradient {
             Some(gradient) => interpret(&[gradient])?.remove(0).to_f64(),
             None => vec![0.0; value.shape().len()],
         };
         let floor = floor(&gradient);
         for (entry, gradient) in gradient.into_iter().enumerate() {
-            let compared = furthest(&[gradient], floor, |distance| -> Result<Vec<f64>, RunError> {
+            let moved_by = |distance: f64| -> Result<Vec<f64>, RunError> {
                 let mut moved = value.clone();
                 moved.as_mut_slice::<f64>()[entry] += distance;
-                tape.set(input, moved);
-                Ok(interpret(&[result])?.remove(0).to_f64())
-            })?;
-            let Compared { difference, error, .. } = compared;
+                tape.set(*input, moved);
+                Ok(interpret(&[number])?.remove(0).to_f64())
+            };
+            let Compared { difference, error, .. } = furthest(&[gradient], floor, moved_by)?;
             if error > LIMIT {
                 return Err(CheckError::Apart(Worst { operand, entry, gradient, difference, error }));
             }
             largest = error.max(largest);
         }
-        tape.set(input, value.clone());
+        tape.set(*input, value.clone());
     }
     Ok(largest)
 }

@@ -157,7 +157,7 @@ impl<C: Cell> Decoder<C> {
                 (flat(&state), output, with_weights.then_some(weights))
             }
             Decoder::Transformer(decoder) => {
-                let (state, output, weights) = decoder.look_once(rebuilt(&**decoder, state, any), x);
+                let (state, output, weights) = decoder.step_with_weights(rebuilt(&**decoder, state, any), x);
                 let last = weights.last().filter(|_| with_weights);
                 (flat(&state), output, last.map(|all| all.mean_along(&[1])))
             }

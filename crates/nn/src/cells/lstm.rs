@@ -14,7 +14,7 @@ use tape::{Var, bundle};
 use crate::cell::Cell;
 use crate::init;
 use crate::param::Param;
-use crate::pytorch::{Block, Mapping, PyTorch};
+use crate::pytorch::{Block, Mapping, PyTorch, recurrent};
 use crate::scope::Scope;
 
 /// The cell of the equations above; the output is h.
@@ -79,11 +79,6 @@ impl Cell for Lstm {
 impl PyTorch for Lstm {
     fn mappings(&self) -> Vec<Mapping> {
         let gates = |param| [0, 1, 3, 2].map(|gate| Block::part(param, gate, 4));
-        vec![
-            Mapping::new("weight_ih", gates(self.wx)),
-            Mapping::new("weight_hh", gates(self.wh)),
-            Mapping::new("bias_ih", gates(self.b)),
-            Mapping::new("bias_hh", gates(self.b).map(Block::added)),
-        ]
+        recurrent([self.wx, self.wh, self.b], gates)
     }
 }

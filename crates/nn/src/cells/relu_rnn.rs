@@ -10,7 +10,7 @@ use tape::Var;
 use crate::cell::Cell;
 use crate::init;
 use crate::param::Param;
-use crate::pytorch::{Block, Mapping, PyTorch};
+use crate::pytorch::{Mapping, PyTorch, recurrent};
 use crate::scope::Scope;
 
 /// `h' = max(0, x Wx + h Wh + b)`; the output is the state.
@@ -59,11 +59,6 @@ impl Cell for ReluRnn {
 /// `nn.RNNCell` with `nonlinearity="relu"`.
 impl PyTorch for ReluRnn {
     fn mappings(&self) -> Vec<Mapping> {
-        vec![
-            Mapping::new("weight_ih", [self.wx]),
-            Mapping::new("weight_hh", [self.wh]),
-            Mapping::new("bias_ih", [self.b]),
-            Mapping::new("bias_hh", [Block::from(self.b).added()]),
-        ]
+        recurrent([self.wx, self.wh, self.b], |param| [param.into()])
     }
 }

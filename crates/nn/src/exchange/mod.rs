@@ -20,6 +20,7 @@
 //! parts that is given, whoever computes them, and sums are taken along a tree over these parts (see `tree`). Then the bits do
 //! not depend on the number of ranks, nor does the noise of dropout, which each part has of its own.
 
+mod buckets;
 mod bytes;
 mod collective;
 mod ops;
@@ -28,21 +29,19 @@ mod threads;
 mod tree;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tape::tensor::{Slice, SliceMut};
-use tape::{Custom, DType, Shape, Tape, Tensor, Var};
+use tape::{Custom, Shape, Tape, Var};
 
+pub(crate) use buckets::Form;
 pub use collective::{Alone, Collective};
 pub use threads::{ThreadRank, among_threads};
 
-use reduce::{Rows, Sharing, add, copied, sum_numbers, sum_rows};
-use tree::Blocks;
+use buckets::{Board, Step};
 
 /// Work for the thread that speaks with the other ranks.
 type Order = Box<dyn FnOnce(&mut dyn Collective) + Send>;
@@ -74,7 +73,7 @@ pub struct Exchange {
     ranks: usize,
     orders: Mutex<Option<Sender<Order>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
-    step: Mutex<Step>,
+    step: Mutex<Option<Step>>,
     board: Arc<Board>,
 }
 
@@ -89,55 +88,6 @@ pub struct Traffic {
     pub busy: Duration,
     /// How long programs waited for them.
     pub waited: Duration,
-}
-
-/// What a bucket holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
-    /// So many numbers.
-    Numbers(usize),
-    /// Rows of a table of so many rows, each so wide.
-    Rows(usize, usize),
-}
-
-/// The buckets of a step that are being filled.
-#[derive(Default)]
-struct Step {
-    sharing: Option<Sharing>,
-    dtype: Option<DType>,
-    /// The part that is being computed.
-    part: usize,
-    buckets: Vec<Bucket>,
-    /// Those before were handed over. All ranks hand over in the same order.
-    next: usize,
-}
-
-struct Bucket {
-    form: Form,
-    numbers: Blocks<Tensor>,
-    rows: Vec<Rows>,
-    /// How many of the rank's parts are missing.
-    missing: usize,
-}
-
-/// Where sums are put up.
-#[derive(Default)]
-struct Board {
-    state: Mutex<Sums>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Sums {
-    sums: Vec<Option<Result<Tensor, String>>>,
-    traffic: Traffic,
-    ended: bool,
-}
-
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, Sums> {
-        lock(&self.state)
-    }
 }
 
 /// Nobody panics while holding one of these.
@@ -226,101 +176,9 @@ impl Exchange {
         sent.ok_or_else(|| ENDED.to_string())
     }
 
-    /// The parts of a batch that this rank computes.
-    pub(crate) fn parts_of(&self, parts: usize) -> Range<usize> {
-        Sharing { parts, ranks: self.ranks, fixed: false }.of(self.rank)
-    }
-
-    /// Opens the buckets of a step; those of a rank without parts are begun at once.
-    pub(crate) fn open(&self, parts: usize, fixed: bool, forms: &[Form], dtype: DType) -> Result<(), String> {
-        let sharing = Sharing { parts, ranks: self.ranks, fixed };
-        let missing = sharing.of(self.rank).len();
-        let bucket =
-            |form: &Form| Bucket { form: *form, numbers: Blocks::new(parts), rows: Vec::new(), missing };
-        self.board.lock().sums = forms.iter().map(|_| None).collect();
-        let mut step = lock(&self.step);
-        let buckets = forms.iter().map(bucket).collect();
-        *step = Step { sharing: Some(sharing), dtype: Some(dtype), part: 0, buckets, next: 0 };
-        self.hand_over(&mut step)
-    }
-
-    /// Says which part is computed next.
-    pub(crate) fn turn_to(&self, part: usize) {
-        lock(&self.step).part = part;
-    }
-
-    fn begin_numbers(&self, bucket: usize, numbers: &[Slice<'_>]) -> Result<(), String> {
-        let len = numbers.iter().map(|numbers| numbers.len()).sum::<usize>();
-        let mut flat = Tensor::zeros(numbers[0].dtype(), [len]);
-        let (mut to, mut start) = (flat.slice_mut(), 0);
-        for numbers in numbers {
-            to.part(start, numbers.len()).copy_from(*numbers);
-            start += numbers.len();
-        }
-        self.fill(bucket, |at, part| at.numbers.put((0, part), flat, add))
-    }
-
-    fn begin_rows(&self, bucket: usize, indices: &[i32], rows: Slice<'_>) -> Result<(), String> {
-        let own = Rows { indices: indices.to_vec(), rows: copied(rows) };
-        self.fill(bucket, |at, _| at.rows.push(own))
-    }
-
-    /// Puts what the present part has into a bucket, and has summed what is whole by it.
-    fn fill(&self, bucket: usize, put: impl FnOnce(&mut Bucket, usize)) -> Result<(), String> {
-        let mut step = lock(&self.step);
-        let part = step.part;
-        let at = step.buckets.get_mut(bucket).filter(|at| at.missing > 0).ok_or(NOT_OPEN)?;
-        put(at, part);
-        at.missing -= 1;
-        self.hand_over(&mut step)
-    }
-
-    /// Has the buckets summed that are whole, in their order.
-    fn hand_over(&self, step: &mut Step) -> Result<(), String> {
-        let (Some(sharing), Some(dtype)) = (step.sharing, step.dtype) else { return Ok(()) };
-        while let Some(bucket) = step.buckets.get_mut(step.next).filter(|bucket| bucket.missing == 0) {
-            let (form, rows) = (bucket.form, std::mem::take(&mut bucket.rows));
-            let numbers = std::mem::replace(&mut bucket.numbers, Blocks::new(sharing.parts));
-            let (place, board) = (step.next, Arc::clone(&self.board));
-            self.order(Box::new(move |collective| {
-                let begin = Instant::now();
-                let sum = match form {
-                    Form::Numbers(len) => sum_numbers(collective, sharing, numbers, (len, dtype)),
-                    Form::Rows(table, width) => sum_rows(collective, sharing, rows, (table, width), dtype),
-                };
-                let mut state = board.lock();
-                state.traffic.buckets += 1;
-                state.traffic.busy += begin.elapsed();
-                state.traffic.bytes += sum.as_ref().map_or(0, |(_, bytes)| *bytes);
-                state.sums[place] = Some(sum.map(|(sum, _)| sum));
-                board.changed.notify_all();
-            }))?;
-            step.next += 1;
-        }
-        Ok(())
-    }
-
-    /// Waits for a sum. It can be asked for again until the next step is opened.
-    fn finish(&self, bucket: usize, mut out: SliceMut<'_>) -> Result<(), String> {
-        let begin = Instant::now();
-        let mut state = self.board.lock();
-        loop {
-            match state.sums.get(bucket) {
-                None => return Err(NOT_OPEN.into()),
-                Some(Some(Err(problem))) => return Err(problem.clone()),
-                Some(Some(Ok(sum))) => {
-                    out.copy_from(sum.slice());
-                    state.traffic.waited += begin.elapsed();
-                    return Ok(());
-                }
-                Some(None) if state.ended => return Err(ENDED.into()),
-                Some(None) => state = self.board.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
-    }
-
-    /// Records that a bucket begins.
-    pub(crate) fn begin<'t>(self: &Arc<Self>, bucket: usize, operands: &[Var<'t>], rows: bool) -> Var<'t> {
+    /// Records that a bucket begins: with its numbers, or with rows and their indices.
+    pub(crate) fn begin<'t>(self: &Arc<Self>, bucket: usize, form: Form, operands: &[Var<'t>]) -> Var<'t> {
+        let rows = matches!(form, Form::Rows(..));
         let begin = Custom::new(ops::Begin { exchange: Arc::clone(self), bucket, rows });
         operands[0].apply_custom(&begin, &operands[1..])
     }
@@ -331,9 +189,6 @@ impl Exchange {
         tape.push(Custom::new(ops::Finish { exchange, bucket, shape, dtype: tape.dtype() }), &[])
     }
 }
-
-/// A program of an exchange is run by a `Trainer` alone, which opens the buckets.
-const NOT_OPEN: &str = "this bucket of gradients is not open";
 
 /// What the thread of an exchange does until it ends.
 fn work(mut collective: Box<dyn Collective>, orders: Receiver<Order>) {
@@ -347,8 +202,7 @@ struct AtEnd(Arc<Board>);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        self.0.lock().ended = true;
-        self.0.changed.notify_all();
+        self.0.end();
     }
 }
 

@@ -31,8 +31,8 @@ struct State {
     meetings: HashMap<u64, Meeting>,
     /// Messages by sender, receiver and lane.
     messages: HashMap<(usize, usize, u16), Vec<Vec<u8>>>,
-    /// A rank that has ended, for which nobody should wait.
-    gone: Option<usize>,
+    /// Those that have ended, for which nobody should wait.
+    ended: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +52,11 @@ pub fn among_threads(ranks: usize) -> Vec<ThreadRank> {
 impl Room {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, ranks: impl IntoIterator<Item = usize>) {
+        self.lock().ended.extend(ranks);
+        self.changed.notify_all();
     }
 }
 
@@ -97,7 +102,7 @@ impl Collective for ThreadRank {
                 }
                 return Ok(received);
             }
-            if let Some(rank) = state.gone {
+            if let Some(rank) = state.ended.first() {
                 return Err(format!("rank {rank} has ended"));
             }
             state = self.room.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -111,24 +116,21 @@ impl Collective for ThreadRank {
 
     fn receive(&mut self, from: usize, lane: u16) -> Result<Option<Vec<u8>>, String> {
         let mut state = self.room.lock();
-        let gone = state.gone;
-        let messages =
-            state.messages.get_mut(&(from, self.rank, lane)).filter(|messages| !messages.is_empty());
-        match (messages, gone) {
-            (Some(messages), _) => Ok(Some(messages.remove(0))),
-            (None, Some(rank)) => Err(format!("rank {rank} has ended")),
-            (None, None) => Ok(None),
+        let State { messages, ended, .. } = &mut *state;
+        match messages.get_mut(&(from, self.rank, lane)).filter(|messages| !messages.is_empty()) {
+            Some(messages) => Ok(Some(messages.remove(0))),
+            None if ended.contains(&from) => Err(format!("rank {from} has ended")),
+            None => Ok(None),
         }
     }
 
     fn abort(&mut self, _: i32) {
-        self.room.lock().gone = Some(self.rank);
-        self.room.changed.notify_all();
+        self.room.end([self.rank].into_iter().chain(0..self.ranks));
     }
 }
 
 impl Drop for ThreadRank {
     fn drop(&mut self) {
-        self.abort(0);
+        self.room.end([self.rank]);
     }
 }

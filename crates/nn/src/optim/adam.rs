@@ -10,7 +10,7 @@
 
 use tape::{Shape, Tape, Var};
 
-use super::{Optimizer, Updates, declare_slots};
+use super::{Optimizer, Updates, count_of_steps, declare_slots};
 use crate::param::Param;
 use crate::params::Params;
 
@@ -48,9 +48,8 @@ impl Optimizer for Adam {
 
     fn update<'t>(&self, params: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t> {
         let Adam { beta1, beta2, epsilon, .. } = *self;
-        let steps = params.find(STEPS).unwrap_or_else(|error| panic!("{error}: declare the slots first"));
+        let (steps, t) = count_of_steps(STEPS, params);
         // The step size is computed in f64: 1 - β2^t would lose its digits in f32.
-        let t = params[steps].number() + 1.0;
         let size = self.learning_rate * (1.0 - beta2.powf(t)).sqrt() / (1.0 - beta1.powf(t));
         let size = tape.input_number(size);
         let one = |(param, g): &(Param, Var<'t>)| {

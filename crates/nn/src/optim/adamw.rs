@@ -12,7 +12,7 @@
 
 use tape::{Shape, Tape, Var};
 
-use super::{Optimizer, Updates, declare_slots};
+use super::{Optimizer, Updates, count_of_steps, declare_slots};
 use crate::param::Param;
 use crate::params::Params;
 
@@ -54,9 +54,8 @@ impl Optimizer for AdamW {
 
     fn update<'t>(&self, params: &Params, tape: &'t Tape, gradients: &[(Param, Var<'t>)]) -> Updates<'t> {
         let AdamW { learning_rate, weight_decay, beta1, beta2, epsilon } = *self;
-        let steps = params.find(STEPS).unwrap_or_else(|error| panic!("{error}: declare the slots first"));
+        let (steps, t) = count_of_steps(STEPS, params);
         // The corrections are computed in f64: 1 - β2^t would lose its digits in f32.
-        let t = params[steps].number() + 1.0;
         let size = tape.input_number(learning_rate / (1.0 - beta1.powf(t)));
         let correction = tape.input_number(1.0 / (1.0 - beta2.powf(t)).sqrt());
         let kept = tape.input_number(1.0 - learning_rate * weight_decay);

@@ -71,6 +71,15 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
     }
 }
 
+/// The slot that counts the steps of an optimiser, and the number of the step to come, from 1.
+#[track_caller]
+fn count_of_steps(name: &str, params: &Params) -> (Param, f64) {
+    match params.find(name) {
+        Ok(steps) => (steps, params[steps].number() + 1.0),
+        Err(error) => panic!("{error}: declare the slots first"),
+    }
+}
+
 /// Declares a slot for each weight.
 fn declare_slots(state: &str, params: &mut Params) {
     let weights: Vec<Param> = params.weights().collect();

@@ -19,6 +19,10 @@
 //! | `nn.GRUCell` | [`GruResetAfter`](crate::GruResetAfter) | the same, with rows r, z, n | the same; n of `bias_hh` is `chn` |
 //! | `nn.RNN`, `nn.LSTM`, `nn.GRU` | [`Stack`](crate::Stack) of these cells | the same, with `_l0`, `_l1`, … | one cell for each layer |
 //! | … with `bidirectional=True` | [`BothDirections`] of these cells | the same, with `_l0_reverse`, … too | two for each layer |
+//! | `nn.MultiheadAttention` | [`MultiHeadAttention`](crate::MultiHeadAttention) | `in_proj_weight`, `in_proj_bias`, `out_proj.…` | `q`, `k`, `v`; `out` |
+//! | `nn.TransformerDecoderLayer` | [`TransformerDecoderLayer`](crate::TransformerDecoderLayer) | `self_attn.…`, `multihead_attn.…` | `own`, `cross` |
+//! | | | `linear1.…`, `linear2.…` | `feed_forward/inner`, `feed_forward/outer` |
+//! | | | `norm1.…`, `norm2.…`, `norm3.…` | `own_norm`, `cross_norm`, `feed_forward_norm` |
 //!
 //! The cell alone has the names of `nn.LSTMCell`, `weight_ih`; an `nn.LSTM` of one layer is `Stack::of(vec![cell])`.
 //!
@@ -148,6 +152,19 @@ pub trait PyTorch {
         };
         self.mappings().into_iter().map(one).collect()
     }
+}
+
+/// The mappings of a recurrent module whose two biases are only ever added, from `wx`, `wh` and `b`, each in these blocks.
+pub(crate) fn recurrent<const N: usize>(
+    [wx, wh, b]: [Param; 3],
+    blocks: impl Fn(Param) -> [Block; N],
+) -> Vec<Mapping> {
+    vec![
+        Mapping::new("weight_ih", blocks(wx)),
+        Mapping::new("weight_hh", blocks(wh)),
+        Mapping::new("bias_ih", blocks(b)),
+        Mapping::new("bias_hh", blocks(b).map(Block::added)),
+    ]
 }
 
 /// The mappings of a part of a model, which PyTorch calls by `name`: `head.weight`.

@@ -69,16 +69,14 @@ impl Buckets {
     fn begin<'t>(&self, exchange: &Arc<Exchange>, loss: Var<'t>, used: &Gradients<'t>) -> Vec<Var<'t>> {
         let begin = |(bucket, (form, members)): (usize, &(Form, Vec<usize>))| {
             let gradients = members.iter().map(|index| used[*index].1);
-            match form {
-                Form::Numbers(_) => {
-                    let loss = (bucket == 0).then_some(loss);
-                    exchange.begin(bucket, &loss.into_iter().chain(gradients).collect::<Vec<_>>(), false)
-                }
+            let operands: Vec<Var<'t>> = match form {
+                Form::Numbers(_) => (bucket == 0).then_some(loss).into_iter().chain(gradients).collect(),
                 Form::Rows(..) => {
                     let (rows, indices) = used[members[0]].1.added_rows().expect("it was asked before");
-                    exchange.begin(bucket, &[rows, indices], true)
+                    vec![rows, indices]
                 }
-            }
+            };
+            exchange.begin(bucket, *form, &operands)
         };
         self.members.iter().enumerate().map(begin).collect()
     }

@@ -162,7 +162,7 @@ impl TransformerDecoder {
 
     /// A step of the [`Cell`] that also gives the weights (n, h, 1, L) with which each layer looked at the memory.
     #[track_caller]
-    pub fn look_once<'t>(
+    pub fn step_with_weights<'t>(
         &self,
         state: DecoderState<'t>,
         x: Var<'t>,
@@ -204,7 +204,7 @@ impl Cell for TransformerDecoder {
     }
 
     fn step<'t>(&self, state: DecoderState<'t>, x: Var<'t>) -> (DecoderState<'t>, Var<'t>) {
-        let (state, output, _) = self.look_once(state, x);
+        let (state, output, _) = self.step_with_weights(state, x);
         (state, output)
     }
 }

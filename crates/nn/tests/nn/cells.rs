@@ -2,12 +2,12 @@
 
 use nn::{
     Cell, GruResetAfter, GruResetBefore, LayerNormLstm, Layout, Lru, Lstm, Mgu, MinGru, Params, ReluRnn,
-    Scope, Sequence, VanillaRnn, cells, unroll, unroll_in_segments, zero_state,
+    Scope, Sequence, VanillaRnn, cells, unroll, zero_state,
 };
-use tape::{Bundle, DType, Engine, Segments, Var, Vars, concat, grad};
+use tape::{Bundle, DType, Engine, Var, Vars, concat, grad};
 
 use crate::layers::layer_norm_loop;
-use crate::support::{Draw, close, compute, input, layer, of, product, scatter};
+use crate::support::{Draw, close, input, layer, of, product, scatter};
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -288,29 +288,6 @@ fn loops_repeat_the_products_that_equations_force() {
 }
 
 #[test]
-fn a_sequence_is_its_steps() {
-    let mut params = Params::seeded(DType::F64, 3);
-    let cell = Lstm::new(params.scope("lstm"), 2, 3);
-    let x = input(&mut params, "x", &[2, 4, 2]);
-    let unrolled = compute(&params, |tape| {
-        let h0 = zero_state(tape, 2, 3);
-        unroll(&cell, &Sequence::pack(x.on(tape), &Layout::full(2, 4)), h0).0.to_padded()
-    });
-    let stepped = compute(&params, |tape| {
-        let mut state = cell.start(zero_state(tape, 2, 3));
-        let outputs: Vec<_> = (0..4)
-            .map(|t| {
-                let (next, h) = cell.step(state, x.on(tape).slice(1, t..t + 1).reshape([2, 2]));
-                state = next;
-                h.reshape([2, 1, 3])
-            })
-            .collect();
-        concat(&outputs, 1)
-    });
-    close(&unrolled, &stepped, 1e-14);
-}
-
-#[test]
 #[should_panic(expected = "a value of [3, 3] for 2 sequences: its leading axis must be the sequences")]
 fn a_state_with_another_number_of_rows_is_refused() {
     let mut params = Params::new(DType::F64);
@@ -318,25 +295,4 @@ fn a_state_with_another_number_of_rows_is_refused() {
     let tape = params.tape();
     let x = Sequence::pack(tape.number(0.0).expand([2, 1, 2]), &Layout::full(2, 1));
     unroll(&cell, &x, zero_state(&tape, 3, 3));
-}
-
-#[test]
-fn segments_of_time_change_no_gradient() {
-    let mut params = Params::seeded(DType::F64, 4);
-    let cell = Lstm::new(params.scope("lstm"), 3, 2);
-    let layout = Layout::new(5, &[2, 5, 3]);
-    let (x, h0) = (input(&mut params, "x", &[3, 5, 3]), input(&mut params, "h0", &[3, 2]));
-    let of = |segments: Option<Segments>| {
-        compute(&params, |tape| {
-            let inputs = Sequence::pack(x.on(tape), &layout);
-            let (outputs, last) = match segments {
-                None => unroll(&cell, &inputs, h0.on(tape)),
-                Some(segments) => unroll_in_segments(&cell, &inputs, h0.on(tape), segments),
-            };
-            grad(outputs.to_padded().sum() * last.c.sum(), &[x.on(tape)])[0]
-        })
-    };
-    close(&of(Some(Segments::recomputed(5))), &of(None), 1e-14);
-    let truncated_nowhere = Segments { length: 5, recompute: false, truncate: true };
-    close(&of(Some(truncated_nowhere)), &of(None), 1e-14);
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::thread;
 
-use nn::exchange::{Alone, Exchange, Traffic, among_threads};
+use nn::exchange::{Alone, Collective, Exchange, Traffic, among_threads};
 use nn::{
-    Adam, Dropout, Embedding, Layout, Lstm, Params, Parts, Sequence, TemporalAffine, TrainError, Trainer,
-    temporal_softmax, unroll, zero_state,
+    Adam, Dropout, Embedding, Layout, Lstm, Params, Parts, Sequence, Sgd, TemporalAffine, TrainError,
+    Trainer, init, temporal_softmax, unroll, zero_state,
 };
 use tape::{DType, Engine, Tape, Var};
+
+use crate::support::close;
 
 /// Predicts the next word of seven sentences of different lengths.
 struct Speaker {
@@ -103,14 +105,6 @@ fn plain(words: usize) -> (Vec<(f64, f64)>, Vec<f64>) {
     (shown, params.iter().flat_map(|entry| entry.value.to_f64()).collect())
 }
 
-#[track_caller]
-fn check_close(found: &[f64], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-9 * (1.0 + expected.abs()), "{found} is not {expected}");
-    }
-}
-
 #[test]
 fn any_number_of_ranks_takes_the_steps_of_one() {
     // With many words the gradient of the table goes as rows, with few as a table.
@@ -122,8 +116,8 @@ fn any_number_of_ranks_takes_the_steps_of_one() {
                 let (shown, found, _) = together(ranks, parts, words, 0.0);
                 let flat =
                     |pairs: &[(f64, f64)]| pairs.iter().flat_map(|(a, b)| [*a, *b]).collect::<Vec<_>>();
-                check_close(&flat(&shown), &flat(&expected));
-                check_close(&found, &numbers);
+                close(&flat(&shown), &flat(&expected), 1e-9);
+                close(&found, &numbers, 1e-9);
             }
         }
     }
@@ -147,8 +141,36 @@ fn ranks_without_a_part_follow() {
     let (expected, _) = plain(9);
     let (shown, ..) = together(3, Parts::new(2), 9, 0.0);
     for (shown, expected) in shown.iter().zip(&expected) {
-        check_close(&[shown.0, shown.1], &[expected.0, expected.1]);
+        close(&[shown.0, shown.1], &[expected.0, expected.1], 1e-9);
     }
+}
+
+#[test]
+fn an_infinite_gradient_of_one_part_is_named_at_every_rank_and_taken_by_none() {
+    let rank = |rank| {
+        thread::spawn(move || {
+            let exchange = Exchange::start(move || Ok(Box::new(rank))).expect("a thread");
+            let mut params = Params::new(DType::F64);
+            let flat = params.scope("layer").weight("flat", [2], init::constant(1.0));
+            let steep = params.scope("layer").weight("steep", [2], init::zeros());
+            let mut trainer = Trainer::new(&mut params, Sgd::new(0.5));
+            // The slope of a root at 0 is infinite.
+            let mut step = |params: &mut Params, rooted: usize| {
+                trainer.step_in_parts(params, &exchange, &Parts::new(2), |tape, part| {
+                    let steep = steep.on(tape);
+                    (flat.on(tape) + if part == rooted { steep.sqrt() } else { steep }).sum()
+                })
+            };
+            let error = step(&mut params, 1).unwrap_err();
+            assert_eq!(error, TrainError::Gradient { loss: 4.0, names: vec!["layer/steep".into()] });
+            assert_eq!([flat, steep].map(|param| params[param].to_f64()), [[1.0, 1.0], [0.0, 0.0]]);
+            // All go on together.
+            assert_eq!(step(&mut params, 2).expect("a step").loss, 4.0);
+            assert_eq!([flat, steep].map(|param| params[param].to_f64()), [[0.0, 0.0], [-1.0, -1.0]]);
+        })
+    };
+    let ranks: Vec<_> = among_threads(2).into_iter().map(rank).collect();
+    ranks.into_iter().for_each(|rank| rank.join().expect("a rank"));
 }
 
 #[test]
@@ -176,6 +198,27 @@ fn what_one_rank_ends_the_others_hear_of() {
     other.join().unwrap();
     let error = train(&exchange, Parts::new(2), 9, 0.0).unwrap_err().to_string();
     assert!(error.contains("rank 1 has ended"), "{error}");
+}
+
+#[test]
+fn messages_come_as_long_as_their_sender_is_there() {
+    let mut ranks = among_threads(3);
+    let (last, mut second) = (ranks.pop().unwrap(), ranks.pop().unwrap());
+    let first = &mut ranks[0];
+    // That another has ended is no reason not to wait.
+    drop(last);
+    assert_eq!(first.receive(1, 7), Ok(None));
+    second.send(0, 7, vec![1]).unwrap();
+    second.send(0, 7, vec![2]).unwrap();
+    assert_eq!(first.receive(1, 7), Ok(Some(vec![1])));
+    drop(second);
+    assert_eq!(first.receive(1, 7), Ok(Some(vec![2])));
+    assert_eq!(first.receive(1, 7), Err("rank 1 has ended".into()));
+    // An end of all is one of those that are still there too.
+    let mut ranks = among_threads(2);
+    ranks[1].abort(1);
+    assert_eq!(ranks[1].receive(0, 0), Err("rank 0 has ended".into()));
+    assert_eq!(ranks[0].gather(Vec::new()), Err("rank 1 has ended".into()));
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Faults that are planted into a training: each is named, and no weight or slot is harmed.
 
 use nn::{
-    Adam, Affine, Outliers, Params, Role, Scope, Sgd, TrainError, Trainer, VanillaRnn, init, unroll,
-    zero_state,
+    Adam, Affine, Cell, Layout, Outliers, Param, Params, Role, Scope, Sequence, Sgd, TrainError, Trainer,
+    VanillaRnn, init, unroll, zero_state,
 };
-use nn::{Cell, Layout, Param, Sequence};
 use tape::{DType, Shape, Tape, Tensor, Var};
 
 /// A user's cell: `h' = h + ln(x w)`.
@@ -184,4 +183,15 @@ fn a_plain_mean_and_variance_are_those_of_the_first_norms() {
     }
     assert!((1..200).contains(&left_out), "{left_out}");
     assert!(!outliers.note(20.2));
+}
+
+#[test]
+fn a_norm_that_is_not_finite_is_far_and_hides_none_after_it() {
+    let mut outliers = Outliers::beyond(4.0);
+    let usual = |step: u32| 1.0 + 0.1 * f64::from(step % 2);
+    assert!((0..30).all(|step| !outliers.note(usual(step))));
+    let before = outliers;
+    assert!([f64::NAN, f64::INFINITY].into_iter().all(|norm| outliers.note(norm)));
+    assert_eq!(outliers, before);
+    assert!(!outliers.note(usual(0)) && outliers.note(3.0));
 }

@@ -2,8 +2,8 @@
 
 use nn::pytorch::{Block, BothDirections, Mapping, PyTorch, Tensors, within};
 use nn::{
-    Affine, Conv2d, Embedding, GruResetAfter, LayerNorm, Lstm, Param, Params, ReluRnn, Scope, Stack,
-    TemporalAffine, VanillaRnn, init,
+    Affine, Conv2d, DecoderSettings, Embedding, GruResetAfter, LayerNorm, Lstm, MultiHeadAttention, Param,
+    Params, ReluRnn, Scope, Stack, TemporalAffine, TransformerDecoderLayer, VanillaRnn, init,
 };
 use tape::{DType, Tensor, Windows};
 
@@ -21,12 +21,16 @@ struct Model {
     rectifier: ReluRnn,
     lstm: Stack<Lstm>,
     gru: BothDirections<GruResetAfter>,
+    attention: MultiHeadAttention,
+    decoder: TransformerDecoderLayer,
 }
 
 impl Model {
     fn new(dtype: DType, seed: u64) -> (Params, Model) {
         let mut params = Params::seeded(dtype, seed);
         let windows = Windows { size: 2, stride: 1, padding: 0 };
+        let decoder =
+            DecoderSettings { width: 4, memory: 4, heads: 2, hidden: 3, ..DecoderSettings::default() };
         let model = Model {
             affine: Affine::new(params.scope("affine"), 3, 4),
             per_step: TemporalAffine::new(params.scope("per_step"), 4, 1),
@@ -37,6 +41,8 @@ impl Model {
             rectifier: ReluRnn::new(params.scope("rectifier"), 2, 2),
             lstm: Stack::new(params.scope("lstm"), 3, 2, 3, Lstm::new),
             gru: BothDirections(vec![["a", "b"].map(|name| GruResetAfter::new(params.scope(name), 2, 3))]),
+            attention: MultiHeadAttention::new(params.scope("attention"), 6, 6, 3, 0.0),
+            decoder: TransformerDecoderLayer::new(params.scope("decoder"), &decoder),
         };
         let mut draw = Draw::new(seed);
         let mut wide = params.cast(DType::F64);
@@ -57,6 +63,8 @@ impl PyTorch for Model {
             within("rectifier", &self.rectifier),
             within("lstm", &self.lstm),
             within("gru", &self.gru),
+            within("attention", &self.attention),
+            within("decoder", &self.decoder),
         ]
         .concat()
     }
