@@ -35,7 +35,7 @@ impl Embedding {
     /// From sequences of words to sequences of their vectors.
     #[track_caller]
     pub fn apply_sequence<'t>(&self, words: &Sequence<'t>) -> Sequence<'t> {
-        words.map(|rows| self.apply(rows))
+        Sequence::new(self.apply(words.rows), &words.layout)
     }
 }
 

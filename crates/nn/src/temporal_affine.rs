@@ -28,7 +28,7 @@ impl TemporalAffine {
     /// From rows (R, D) to rows (R, M).
     #[track_caller]
     pub fn apply<'t>(&self, x: &Sequence<'t>) -> Sequence<'t> {
-        x.map(|rows| self.affine.apply(rows))
+        Sequence::new(self.affine.apply(x.rows), &x.layout)
     }
 }
 

@@ -56,7 +56,8 @@ impl PositionalEncoding {
         let (positions, longest) = (table.dim(0).at(0), x.layout.packing().steps());
         assert!(longest <= positions, "a sequence of {longest} steps, but there are {positions} positions");
         let steps = x.layout.places().map(|place| place % x.layout.steps());
-        x.map(|rows| rows + table.gather(indices(rows.tape(), x.layout.rows(), steps)))
+        let steps = indices(x.rows.tape(), x.layout.rows(), steps);
+        Sequence::new(x.rows + table.gather(steps), &x.layout)
     }
 
     /// Rows (n, D) with the positions (n, S) that they are at, each a one among zeros. Where there is none, the row is not

@@ -19,4 +19,5 @@ mod store;
 mod support;
 mod training;
 mod transformer;
+mod user_lines;
 mod wrappers;

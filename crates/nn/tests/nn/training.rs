@@ -1,8 +1,5 @@
 //! Whole steps of training.
 
-use std::cell::RefCell;
-use std::panic::{self, AssertUnwindSafe};
-
 use nn::{
     Adam, AdamW, Affine, Embedding, Layout, Lstm, Momentum, Optimizer, Params, RmsProp, Role, Sequence, Sgd,
     StepReport, TemporalAffine, TrainError, Trainer, init, temporal_softmax, unroll, zero_state,
@@ -191,32 +188,4 @@ fn a_loss_without_weights_is_refused() {
     params.scope("").weight("w", [1], init::zeros());
     let mut trainer = Trainer::new(&mut params, Sgd::new(0.1));
     let _ = trainer.step(&mut params, |tape| tape.number(1.0));
-}
-
-thread_local! {
-    /// The file that this thread's last panic names.
-    static NAMED: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-#[test]
-fn mistakes_are_said_to_be_where_they_were_made() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        NAMED.set(panic.location().map(|place| place.file().to_string()).unwrap_or_default());
-        before(panic);
-    }));
-    let mut params = Params::new(DType::F64);
-    let w = params.scope("").weight("w", [2], init::zeros());
-    let mut trainer = Trainer::new(&mut params, Sgd::new(0.1));
-    let mut check = |mistake: &mut dyn FnMut(&mut Params)| {
-        NAMED.take();
-        panic::catch_unwind(AssertUnwindSafe(|| mistake(&mut params))).expect_err("a mistake");
-        let named = NAMED.take();
-        assert!(named.ends_with("training.rs"), "{named}");
-    };
-    // A loss of two numbers, one without weights, a slot that nobody declared, and an update without slots.
-    check(&mut |params| drop(trainer.step(params, |tape| w.on(tape) * 2.0)));
-    check(&mut |params| drop(trainer.step(params, |tape| tape.number(1.0))));
-    check(&mut |params| _ = params.slot("adam/m", w));
-    check(&mut |params| _ = Adam::new(0.1).update(params, &params.tape(), &[]));
 }

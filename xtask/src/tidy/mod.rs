@@ -63,7 +63,10 @@ pub fn tidy(root: &Path) -> bool {
         }
         Ok(findings) => {
             findings.iter().for_each(|finding| println!("tidy: {finding}"));
-            println!("tidy: {} findings; the rules stand at the top of xtask/src/tidy.rs", findings.len());
+            println!(
+                "tidy: {} findings; the rules stand at the top of xtask/src/tidy/mod.rs",
+                findings.len()
+            );
         }
     }
     false
