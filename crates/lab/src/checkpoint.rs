@@ -19,7 +19,7 @@ use crate::files::{self, FileError};
 use crate::tensors::{self, NamedTensor, Tensor, Tensors, Values};
 
 /// The version of the JSON's layout; a program reads the one it writes.
-pub const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// No state of a run is near this long; what is longer is not a checkpoint.
 const LONGEST_RECORD: u64 = 64 << 20;
