@@ -4,13 +4,13 @@
 //! All have the same width in units of their own, and a page scales them to the room there is. Names are escaped where
 //! they are written (`maud`). Why no plotting crate draws them stands in `docs/notes/report.md`.
 
-pub mod bars;
-pub mod dots;
+mod bars;
+mod dots;
 mod frame;
-pub mod lines;
+mod lines;
 mod names;
-pub mod scale;
-pub mod strips;
+mod scale;
+mod strips;
 mod style;
 
 pub use bars::{Bars, Track};
