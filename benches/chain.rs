@@ -17,17 +17,17 @@ use serde_json::json;
 use unspool::tape::{DType, Engine, NodeId, Recorder, Tape};
 
 /// Loss and gradients, as numbers to compare: the loss, and the first element of each gradient.
-type Result = [f64; 4];
+type Numbers = [f64; 4];
 
 /// A step as a training takes it: recorded, differentiated and run.
-fn on_tape(engine: &mut Engine, recorder: &Recorder, form: Form, elements: usize) -> Result {
+fn on_tape(engine: &mut Engine, recorder: &Recorder, form: Form, elements: usize) -> Numbers {
     let tape = recorder.tape();
     let run = engine.run(&Chain::record(&tape, form, elements).outputs()).expect("numbers");
     [0, 1, 2, 3].map(|output| f64::from(run.slice(output).typed::<f32>()[0]))
 }
 
 /// The same in plain loops: all links kept, then back.
-fn plain(links: &mut [f32], elements: usize) -> Result {
+fn plain(links: &mut [f32], elements: usize) -> Numbers {
     let [x, w, b] = VALUES.map(black_box);
     links[..elements].fill(x);
     for link in 1..=LINKS {
@@ -130,7 +130,7 @@ fn time<T>(work: impl FnOnce() -> T) -> Duration {
     start.elapsed()
 }
 
-fn agree(found: Result, expected: Result) {
+fn agree(found: Numbers, expected: Numbers) {
     let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-4 * b.abs().max(1e-3);
     assert!(found.iter().zip(&expected).all(close), "{found:?}, but a plain loop gives {expected:?}");
 }
