@@ -12,46 +12,22 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::Wish;
+use common::{Chain, Form, LINKS, VALUES, Wish};
 use serde_json::json;
-use unspool::tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Tensor, Var, grad, scan};
-
-/// Three operations each.
-const LINKS: usize = 10_000;
-
-/// x, w and b at the start, the same in every element.
-const VALUES: [f32; 3] = [0.5, 0.9, 0.1];
-
-#[derive(Clone, Copy)]
-enum Form {
-    OneByOne,
-    Scan,
-}
-
-/// The sum of the last link's elements, and what it is differentiated by.
-fn record(tape: &Tape, form: Form, elements: usize) -> (Var<'_>, [Var<'_>; 3]) {
-    let [x, w, b] = VALUES.map(|value| tape.input(Tensor::new([1, elements], vec![value; elements])));
-    let last = match form {
-        Form::OneByOne => (0..LINKS).fold(x, |x, _| (x * w + b).tanh()),
-        Form::Scan => scan(&Packing::uniform(LINKS, 1), x, (), |x, ()| ((x * w + b).tanh(), ())).0,
-    };
-    (last.sum(), [x, w, b])
-}
+use unspool::tape::{DType, Engine, NodeId, Recorder, Tape};
 
 /// Loss and gradients, as numbers to compare: the loss, and the first element of each gradient.
-type Result = [f64; 4];
+type Numbers = [f64; 4];
 
 /// A step as a training takes it: recorded, differentiated and run.
-fn on_tape(engine: &mut Engine, recorder: &Recorder, form: Form, elements: usize) -> Result {
+fn on_tape(engine: &mut Engine, recorder: &Recorder, form: Form, elements: usize) -> Numbers {
     let tape = recorder.tape();
-    let (loss, inputs) = record(&tape, form, elements);
-    let outputs: Vec<Var<'_>> = [loss].into_iter().chain(grad(loss, &inputs)).collect();
-    let run = engine.run(&outputs).expect("numbers");
+    let run = engine.run(&Chain::record(&tape, form, elements).outputs()).expect("numbers");
     [0, 1, 2, 3].map(|output| f64::from(run.slice(output).typed::<f32>()[0]))
 }
 
 /// The same in plain loops: all links kept, then back.
-fn plain(links: &mut [f32], elements: usize) -> Result {
+fn plain(links: &mut [f32], elements: usize) -> Numbers {
     let [x, w, b] = VALUES.map(black_box);
     links[..elements].fill(x);
     for link in 1..=LINKS {
@@ -78,9 +54,9 @@ fn plain(links: &mut [f32], elements: usize) -> Result {
 fn stages(engine: &mut Engine, elements: usize) -> [Duration; 4] {
     let start = Instant::now();
     let tape = Tape::new(DType::F32);
-    let (loss, inputs) = record(&tape, Form::OneByOne, elements);
+    let chain = Chain::record(&tape, Form::OneByOne, elements);
     let recorded = start.elapsed();
-    let outputs: Vec<Var<'_>> = [loss].into_iter().chain(grad(loss, &inputs)).collect();
+    let outputs = chain.outputs();
     let differentiated = start.elapsed();
     let wanted: Vec<NodeId> = outputs.iter().map(|var| var.id()).collect();
     drop(engine.plan(&tape.graph(), &wanted));
@@ -154,7 +130,7 @@ fn time<T>(work: impl FnOnce() -> T) -> Duration {
     start.elapsed()
 }
 
-fn agree(found: Result, expected: Result) {
+fn agree(found: Numbers, expected: Numbers) {
     let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-4 * b.abs().max(1e-3);
     assert!(found.iter().zip(&expected).all(close), "{found:?}, but a plain loop gives {expected:?}");
 }

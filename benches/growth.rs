@@ -11,10 +11,10 @@ mod common;
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use common::{Curve, Plot, Wish, svg};
+use common::{Wish, repeat};
 use serde_json::json;
+use unspool::lab::report::chart::{self, Axis, Curve, Lines, Look, Point, Scale, height_of, picture};
 use unspool::nn::{
     Layout, Param, Params, Sequence, VanillaRnn, init, unroll, unroll_in_segments, zero_state,
 };
@@ -25,7 +25,7 @@ const N: usize = 4;
 const WIDTH: usize = 16;
 
 /// How a loop keeps what its backward loop needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 enum Form {
     /// All of it.
     Kept,
@@ -74,34 +74,26 @@ struct Row {
     bytes: usize,
 }
 
-fn measure(model: &Model, form: Form, steps: usize, patience: Duration) -> Row {
+/// The least time of steps, as many as fit into so many seconds.
+fn measure(model: &Model, form: Form, steps: usize, patience: f64) -> Row {
     let numbers = (0..N * steps * WIDTH).map(|i| ((i + 1) as f32 * 0.618).fract() - 0.5);
     let inputs = Tensor::new([N * steps, WIDTH], numbers.collect::<Vec<f32>>());
     let mut engine = Engine::with_threads(1).expect("a thread");
     let mut bytes = 0;
-    let mut step = || {
+    let step = || {
         let tape = model.params.tape();
         let run = engine.run(&model.outputs(&tape, form, &inputs, steps)).expect("numbers");
         bytes = run.plan().bytes();
         black_box(run.number(0));
     };
-    step();
-    let (start, mut least) = (Instant::now(), Duration::MAX);
-    while start.elapsed() < patience || least == Duration::MAX {
-        let begin = Instant::now();
-        step();
-        least = least.min(begin.elapsed());
-    }
-    Row { form, steps, milliseconds: 1e3 * least.as_secs_f64(), bytes }
+    let least = repeat(1, patience, step)[0];
+    Row { form, steps, milliseconds: 1e3 * least, bytes }
 }
 
 fn main() {
     let wish = Wish::read();
-    let (lengths, patience): (&[usize], _) = if wish.short {
-        (&[10, 100], Duration::ZERO)
-    } else {
-        (&[10, 30, 100, 300, 1_000, 3_000, 10_000], Duration::from_millis(500))
-    };
+    let (lengths, patience): (&[usize], _) =
+        if wish.short { (&[10, 100], 0.0) } else { (&[10, 30, 100, 300, 1_000, 3_000, 10_000], 0.5) };
     let model = Model::new();
     println!("loss and gradients of a vanilla RNN, N {N}, D and H {WIDTH}, one thread\n");
     println!("| form | T | ms | µs per time step | plan, bytes | bytes per time step |");
@@ -131,19 +123,35 @@ fn main() {
 /// Time and memory over the number of steps, both axes logarithmic: linear growth is a straight line that rises by one
 /// decade with each decade.
 fn draw(rows: &[Row]) {
-    let curves = |of: fn(&Row) -> f64| {
-        let points = |form: Form| {
-            let own = rows.iter().filter(move |row| row.form as usize == form as usize);
-            own.map(|row| (row.steps as f64, of(row))).collect()
-        };
-        FORMS.iter().map(|form| Curve { name: format!("{form:?}"), points: points(*form) }).collect()
+    let curve = |number: usize, of: fn(&Row) -> f64| {
+        let own = rows.iter().filter(|row| row.form == FORMS[number]);
+        Curve {
+            name: format!("{:?}", FORMS[number]),
+            look: Look(number),
+            points: own.map(|row| Point::bare(row.steps as f64, of(row))).collect(),
+            form: chart::Form::Whole,
+        }
     };
-    let plots = [
-        Plot { title: "Time of a step", x: "T", y: "ms", curves: curves(|row| row.milliseconds) },
-        Plot { title: "Memory of the plan", x: "T", y: "bytes", curves: curves(|row| row.bytes as f64) },
+    let lines = |title: &str, unit: &str, of: fn(&Row) -> f64| {
+        let curves: Vec<Curve> = (0..FORMS.len()).map(|number| curve(number, of)).collect();
+        Lines {
+            title: title.into(),
+            x: Axis {
+                title: "time steps".into(),
+                scale: Scale::log(rows.iter().map(|row| row.steps as f64)),
+            },
+            y: Axis { title: unit.into(), scale: height_of(&curves, &[], Scale::log) },
+            curves,
+            levels: Vec::new(),
+            marks: Vec::new(),
+        }
+    };
+    let charts = [
+        lines("Time of a step", "ms", |row| row.milliseconds),
+        lines("Memory of the plan", "bytes", |row| row.bytes as f64),
     ];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/growth.svg");
-    match std::fs::write(&path, svg(&plots)) {
+    match std::fs::write(&path, picture(&charts, "Time and memory over the number of steps.")) {
         Ok(()) => println!("\ndrawn in {}", path.display()),
         Err(error) => eprintln!("{}: {error}", path.display()),
     }

@@ -7,23 +7,22 @@
 //! PROGRAM --simulate COMPUTE_MS ALPHA_US GB_PER_S               computes, from a rank's step and what a message costs here
 //! ```
 
+mod common;
+#[path = "common/simulation.rs"]
+mod simulation;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unspool::caption::data::{Captions, Pictures, Split, Vocabulary};
+use common::{S, Workload};
+use simulation::simulate;
+use unspool::caption::data::{Split, Vocabulary};
 use unspool::caption::model::{Input, ModelSettings};
 use unspool::caption::training::{Recipe, Training};
 use unspool::lab::ranks;
 use unspool::nn::Exchange;
 use unspool::nn::exchange::Collective;
 use unspool::tape::{DType, Tensor};
-
-/// Sizes: CS231n's captioner with an LSTM.
-const CAPTIONS: usize = 50;
-const STEPS: usize = 16;
-const FEATURES: usize = 512;
-const EMBEDDING: usize = 256;
-const HIDDEN: usize = 512;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -96,38 +95,28 @@ fn messages(exchange: &Exchange, times: usize) {
     say(exchange, &format!("  of the fastest: latency {:.0} us, {speed:.2} GB/s", 1e3 * least));
 }
 
-/// Random captions, all of full length.
+/// Steps that the data is for, at the size S.
+const STEPS_OF_DATA: usize = 4;
+
+/// Pictures with random captions, all of full length.
 fn split(words: usize) -> Split {
-    let count = 4 * CAPTIONS;
-    let mut state = 1_u64;
-    let mut draw = move |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % below
-    };
-    let ids = (0..count * (STEPS + 1)).map(|_| 4 + draw(words - 4) as i32).collect();
-    let data = (0..count * FEATURES).map(|_| draw(1000) as f32 / 500.0 - 1.0).collect();
-    Split {
-        pictures: Pictures::Features { width: FEATURES, data },
-        names: (0..count).map(|picture| picture.to_string()).collect(),
-        captions: Captions { width: STEPS + 1, ids },
-        picture_of: (0..count).collect(),
-        references: Vec::new(),
-    }
+    let workload = Workload { n: STEPS_OF_DATA * S.n, v: words, ..S };
+    workload.split(workload.draw_features(), workload.draw_captions(S.t..=S.t))
 }
 
-/// A training of so many captions a step.
+/// A training of an LSTM with so many captions a step.
 fn training(words: usize, batch: usize, shards: Option<usize>) -> Training {
     let settings = ModelSettings {
-        input: Input::Features { width: FEATURES },
+        input: Input::Features { width: S.f },
         cell: "lstm".into(),
-        embedding: EMBEDDING,
-        hidden: HIDDEN,
+        embedding: S.d,
+        hidden: S.h,
         vocabulary: words,
         ..ModelSettings::default()
     };
     let recipe = Recipe { batch, steps: 1000, shards, ..Recipe::default() };
     let vocabulary = Vocabulary::from_entries((0..words).map(|word| word.to_string()).collect());
-    Training::new(settings, recipe, vocabulary, 4 * CAPTIONS).unwrap_or_else(|error| panic!("{error}"))
+    Training::new(settings, recipe, vocabulary, STEPS_OF_DATA * S.n).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The times of steps, after two that make plans, and what each took of the processors, in milliseconds.
@@ -147,19 +136,20 @@ fn time(training: &mut Training, split: &Split, times: usize) -> (Times, f64) {
 /// What steps take that are shared, and those of the same parts alone.
 fn steps(exchange: &Arc<Exchange>, words: usize, times: usize) {
     let (ranks, split) = (exchange.ranks(), split(words));
-    let mut alone = training(words, CAPTIONS.div_ceil(ranks), None);
+    let own = S.n.div_ceil(ranks);
+    let mut alone = training(words, own, None);
     let weights = alone.params.weight_count();
     let (found, processor) = time(&mut alone, &split, times);
-    say(exchange, &format!("{words} words, {weights} weights, {CAPTIONS} captions a step; {times} steps"));
+    say(exchange, &format!("{words} words, {weights} weights, {} captions a step; {times} steps", S.n));
     let line = |found: Times, processor: f64, what: &str| {
         let Times { median, fastest } = found;
         let line =
             format!("  median {median:.0} ms, fastest {fastest:.0} ms, processor {processor:.0} ms: {what}");
         say(exchange, &line);
     };
-    line(found, processor, &format!("a rank's {} captions alone", CAPTIONS.div_ceil(ranks)));
+    line(found, processor, &format!("a rank's {own} captions alone"));
     for shards in [None, Some(ranks), Some(4)] {
-        let mut shared = training(words, CAPTIONS, shards);
+        let mut shared = training(words, S.n, shards);
         shared.share(exchange);
         let before = exchange.traffic();
         let (found, processor) = time(&mut shared, &split, times);
@@ -176,61 +166,5 @@ fn steps(exchange: &Arc<Exchange>, words: usize, times: usize) {
             buckets / count
         );
         line(found, processor, &what);
-    }
-}
-
-/// What ranks are joined by: the time of a message of nothing, and bytes in a second, of each rank.
-struct Network {
-    name: &'static str,
-    latency: f64,
-    speed: f64,
-}
-
-/// The time of a step of so many captions at each of so many ranks, of a model with so many words. `compute` is that of 50.
-fn step(network: &Network, ranks: f64, captions: f64, words: f64, compute: f64) -> (f64, f64) {
-    let (cell, scores) = (4.0 * (EMBEDDING + HIDDEN + 1) as f64 * HIDDEN as f64, (HIDDEN + 1) as f64 * words);
-    let project = ((FEATURES + 1) * HIDDEN) as f64;
-    let computed = compute * captions / CAPTIONS as f64;
-    let rounds = ranks.log2().ceil();
-    // Halving and doubling: each number is sent once as a share and once as a sum.
-    let sum = |numbers: f64| {
-        let bytes = 4.0 * numbers * (ranks - 1.0) / ranks;
-        3.0 * rounds * network.latency + 2.0 * bytes / network.speed
-    };
-    let (table, rows) = (words * EMBEDDING as f64, captions * STEPS as f64 * (EMBEDDING + 1) as f64);
-    let gathered = 4.0 * rounds * network.latency + 4.0 * rows * (ranks - 1.0) / network.speed;
-    let embedding = if rows * ranks < 2.0 * table { gathered } else { sum(table) };
-    // The forward sweep is a third of the products; then come the gradients of the scores, and with the last of the cell all
-    // others.
-    let share = scores / (scores + cell);
-    let buckets =
-        [(1.0 / 3.0 + 2.0 / 3.0 * share, sum(scores)), (1.0, sum(cell + project)), (1.0, embedding)];
-    let end = buckets.iter().fold(0.0_f64, |end, (ready, cost)| end.max(ready * computed) + cost);
-    (end.max(computed), computed)
-}
-
-/// Tables of the share of time in which ranks compute, and of how much faster they are than one.
-fn simulate(compute: f64, latency: f64, speed: f64) {
-    let networks = [
-        Network { name: "as measured here", latency, speed },
-        Network { name: "1 Gbit Ethernet", latency: 50e-6, speed: 0.117e9 },
-        Network { name: "10 Gbit Ethernet", latency: 20e-6, speed: 1.17e9 },
-        Network { name: "100 Gbit InfiniBand", latency: 2e-6, speed: 12e9 },
-    ];
-    let ranks: Vec<f64> = (3..=10).map(|power| f64::from(1 << power)).collect();
-    for (words, factor) in [(1_004.0, 1.0), (10_000.0, 2.9)] {
-        for (what, strong) in [("50 captions at each rank", false), ("3200 captions a step", true)] {
-            println!("{words} words, {what}: times as fast as one rank");
-            let heads = ranks.iter().map(|ranks| format!("{ranks:>7}"));
-            println!("  {:<22}{}", "ranks", heads.collect::<String>());
-            for network in &networks {
-                let gain = |ranks: &f64| {
-                    let captions = if strong { 3200.0 / ranks } else { CAPTIONS as f64 };
-                    let (step, computed) = step(network, *ranks, captions, words, factor * compute);
-                    format!("{:>7.1}", ranks * computed / step)
-                };
-                println!("  {:<22}{}", network.name, ranks.iter().map(gain).collect::<String>());
-            }
-        }
     }
 }

@@ -11,46 +11,14 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{Case, S, XS, nodes};
+use common::{Case, Chain, Form, LINKS, S, XS, nodes};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use unspool::tape::plan::Plan;
-use unspool::tape::{DType, Engine, NodeId, Packing, Recorder, Tape, Var, Vars, grad, scan};
+use unspool::tape::{DType, Engine, NodeId, Recorder, Tape, Var};
 
-/// Links of a chain, three operations each.
-const LINKS: usize = 10_000;
+/// Operations of a chain.
 const OPERATIONS: usize = 3 * LINKS;
-
-/// How a chain gets onto a tape.
-#[derive(Clone, Copy)]
-enum Form {
-    /// Link by link.
-    Unrolled,
-    /// As the step of a loop.
-    Scanned,
-}
-
-/// A chain's last value and what it is differentiated by.
-struct Chain<'t> {
-    loss: Var<'t>,
-    inputs: [Var<'t>; 3],
-}
-
-impl<'t> Chain<'t> {
-    fn record(tape: &'t Tape, form: Form, elements: usize) -> Chain<'t> {
-        let input = |value: f64| tape.input_numbers([1, elements], (0..elements).map(|_| value));
-        let [start, w, b] = [0.5, 0.9, 0.1].map(input);
-        let last = match form {
-            Form::Unrolled => (0..LINKS).fold(start, |x, _| (x * w + b).tanh()),
-            Form::Scanned => scan(&Packing::uniform(LINKS, 1), start, (), |x, ()| ((x * w + b).tanh(), ())).0,
-        };
-        Chain { loss: last.sum(), inputs: [start, w, b] }
-    }
-
-    fn outputs(&self) -> Vars<'t> {
-        [self.loss].into_iter().chain(grad(self.loss, &self.inputs)).collect()
-    }
-}
 
 fn settings(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
@@ -60,7 +28,7 @@ fn record(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record, per node");
     settings(&mut group);
     let tape = Tape::new(DType::F32);
-    let chain = Chain::record(&tape, Form::Unrolled, 1);
+    let chain = Chain::record(&tape, Form::OneByOne, 1);
     let forward = nodes(&tape.graph());
     chain.outputs();
     let backward = nodes(&tape.graph()) - forward;
@@ -69,7 +37,7 @@ fn record(criterion: &mut Criterion) {
     group.bench_function("chain", |bencher| {
         bencher.iter(|| {
             let tape = Tape::new(DType::F32);
-            black_box(Chain::record(&tape, Form::Unrolled, 1).loss.id())
+            black_box(Chain::record(&tape, Form::OneByOne, 1).loss.id())
         });
     });
     // As a training records it: the second time and ever after.
@@ -77,21 +45,21 @@ fn record(criterion: &mut Criterion) {
     group.bench_function("chain, followed", |bencher| {
         bencher.iter(|| {
             let tape = recorder.tape();
-            black_box(Chain::record(&tape, Form::Unrolled, 1).loss.id())
+            black_box(Chain::record(&tape, Form::OneByOne, 1).loss.id())
         });
     });
     group.throughput(Throughput::Elements((forward + backward) as u64));
     group.bench_function("chain with gradients, followed", |bencher| {
         bencher.iter(|| {
             let tape = recorder.tape();
-            black_box(Chain::record(&tape, Form::Unrolled, 1).outputs().len())
+            black_box(Chain::record(&tape, Form::OneByOne, 1).outputs().len())
         });
     });
     group.throughput(Throughput::Elements(backward as u64));
     group.bench_function("gradients of the chain", |bencher| {
         let gradients_alone = || {
             let tape = Tape::new(DType::F32);
-            let chain = Chain::record(&tape, Form::Unrolled, 1);
+            let chain = Chain::record(&tape, Form::OneByOne, 1);
             let start = Instant::now();
             black_box(chain.outputs());
             start.elapsed()
@@ -115,8 +83,7 @@ fn record(criterion: &mut Criterion) {
     group.bench_function("captioner with gradients, followed", |bencher| {
         bencher.iter(|| {
             let tape = case.params.tape();
-            let loss = case.loss(&tape);
-            black_box(case.gradients(&tape, loss).len())
+            black_box(case.outputs(&tape).len())
         });
     });
     group.finish();
@@ -135,7 +102,7 @@ fn replay(criterion: &mut Criterion) {
                 bencher.iter(|| engine.run(outputs).expect("numbers").number(0));
             });
         };
-        for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
+        for (name, form) in [("unrolled", Form::OneByOne), ("scan", Form::Scan)] {
             let tape = Tape::new(DType::F32);
             let chain = Chain::record(&tape, form, elements);
             measure(&format!("{name}, forward"), &[chain.loss]);
@@ -159,7 +126,7 @@ fn step(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("whole step, per operation, {elements} elements"));
         settings(&mut group);
         group.throughput(Throughput::Elements(OPERATIONS as u64));
-        for (name, form) in [("unrolled", Form::Unrolled), ("scan", Form::Scanned)] {
+        for (name, form) in [("unrolled", Form::OneByOne), ("scan", Form::Scan)] {
             let (mut engine, recorder) = (Engine::new(), Recorder::new(DType::F32));
             group.bench_function(name, |bencher| {
                 bencher.iter(|| {
@@ -190,12 +157,11 @@ fn plan(criterion: &mut Criterion) {
     for workload in [XS, S] {
         let case = Case::ragged(workload, "rnn");
         let tape = case.params.tape();
-        let loss = case.loss(&tape);
-        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();
+        let outputs = case.outputs(&tape);
         measure(&format!("captioner {}", workload.name), &tape, &outputs);
     }
     let tape = Tape::new(DType::F32);
-    let outputs = Chain::record(&tape, Form::Unrolled, 1).outputs();
+    let outputs = Chain::record(&tape, Form::OneByOne, 1).outputs();
     measure("chain", &tape, &outputs);
     group.finish();
 }
@@ -207,8 +173,7 @@ fn backward_against_forward(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("captioner {}, recorded before", workload.name));
         settings(&mut group);
         let tape = case.params.tape();
-        let loss = case.loss(&tape);
-        let outputs: Vec<Var<'_>> = [loss].into_iter().chain(case.gradients(&tape, loss)).collect();
+        let outputs = case.outputs(&tape);
         let mut engine = Engine::with_threads(1).expect("a thread");
         group.bench_function("forward", |bencher| {
             bencher.iter(|| engine.run(&outputs[..1]).expect("words of the vocabulary").number(0));

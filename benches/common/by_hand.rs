@@ -8,8 +8,8 @@ use unspool::caption::handwritten::{
     word_embedding_forward,
 };
 use unspool::tape::add_product;
-use unspool::tape::ops::Dot;
 
+use super::products::{LEFT, PLAIN, RIGHT};
 use super::{Case, Mgu, Workload};
 
 /// The loss, and the gradients in the order of [`Weights::all`](super::Weights::all).
@@ -197,14 +197,14 @@ struct TapeProducts;
 
 impl Products<f32> for TapeProducts {
     fn ab(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: false, transpose_right: false }, [m, k, n], a, b, c);
+        add_product(PLAIN, [m, k, n], a, b, c);
     }
 
     fn atb(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: true, transpose_right: false }, [m, k, n], a, b, c);
+        add_product(LEFT, [m, k, n], a, b, c);
     }
 
     fn abt(&self, m: usize, k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-        add_product(Dot { transpose_left: false, transpose_right: true }, [m, k, n], a, b, c);
+        add_product(RIGHT, [m, k, n], a, b, c);
     }
 }

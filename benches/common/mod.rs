@@ -5,8 +5,8 @@
 
 mod by_hand;
 mod cells;
+mod chain;
 mod measure;
-mod plot;
 mod products;
 mod record;
 
@@ -24,8 +24,8 @@ use unspool::tape::{DType, Engine, Graph, NodeId, Run, Shape, Tape, Tensor, Var,
 
 pub use by_hand::ByHand;
 pub use cells::{Mgu, declare_any, declare_gru, declare_gru_after, declare_mgu};
+pub use chain::{Chain, Form, LINKS, VALUES};
 pub use measure::{peak_bytes, repeat, square};
-pub use plot::{Curve, Plot, svg};
 pub use products::Step;
 pub use record::Wish;
 
@@ -84,6 +84,17 @@ impl Workload {
             (caption[0], caption[length]) = (START, END);
         }
         captions
+    }
+
+    /// Features (N, F) and captions (N, T + 1), one for each picture, as data to train on.
+    pub fn split(&self, features: Vec<f32>, captions: Vec<i32>) -> Split {
+        Split {
+            pictures: Pictures::Features { width: self.f, data: features },
+            names: Vec::new(),
+            captions: Captions { width: self.t + 1, ids: captions },
+            picture_of: (0..self.n).collect(),
+            references: Vec::new(),
+        }
     }
 }
 
@@ -204,13 +215,7 @@ impl<C: Cell> Case<C> {
             one(scores.affine.b),
         ];
         let weights = Weights { parts: groups.each_ref().map(Vec::len), all: groups.concat(), recurrent };
-        let split = Split {
-            pictures: Pictures::Features { width: workload.f, data: features },
-            names: Vec::new(),
-            captions: Captions { width: workload.t + 1, ids: captions.clone() },
-            picture_of: (0..workload.n).collect(),
-            references: Vec::new(),
-        };
+        let split = workload.split(features, captions.clone());
         let mut batch = Batch::default();
         batch.fill(&split, &split.picture_of).expect("they are in memory");
         Case { workload, params, model, batch, weights, captions }
@@ -264,20 +269,21 @@ impl<C: Cell> Case<C> {
         grad(loss, &weights)
     }
 
+    /// Records the loss and the gradients.
+    pub fn outputs<'t>(&self, tape: &'t Tape) -> Vars<'t> {
+        let loss = self.loss(tape);
+        [loss].into_iter().chain(self.gradients(tape, loss)).collect()
+    }
+
     /// Records and computes the loss and all gradients: what a training does in every step before its update.
     pub fn autodiff<'e>(&self, engine: &'e mut Engine) -> Run<'e> {
-        let tape = self.params.tape();
-        let loss = self.loss(&tape);
-        let outputs: Vars<'_> = [loss].into_iter().chain(self.gradients(&tape, loss)).collect();
-        engine.run(&outputs).expect("words of the vocabulary")
+        engine.run(&self.outputs(&self.params.tape())).expect("words of the vocabulary")
     }
 
     /// The plan that [`Case::autodiff`] runs.
     pub fn plan(&self, engine: &mut Engine) -> Arc<Plan> {
         let tape = self.params.tape();
-        let loss = self.loss(&tape);
-        let outputs: Vec<NodeId> =
-            [loss].into_iter().chain(self.gradients(&tape, loss)).map(|var| var.id()).collect();
+        let outputs: Vec<NodeId> = self.outputs(&tape).iter().map(|var| var.id()).collect();
         engine.plan(&tape.graph(), &outputs)
     }
 

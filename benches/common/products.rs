@@ -6,9 +6,10 @@ use unspool::tape::ops::Dot;
 
 use super::{Case, Workload};
 
-const PLAIN: Dot = Dot { transpose_left: false, transpose_right: false };
-const LEFT: Dot = Dot { transpose_left: true, transpose_right: false };
-const RIGHT: Dot = Dot { transpose_left: false, transpose_right: true };
+/// A B, Aᵀ B and A Bᵀ.
+pub(super) const PLAIN: Dot = Dot { transpose_left: false, transpose_right: false };
+pub(super) const LEFT: Dot = Dot { transpose_left: true, transpose_right: false };
+pub(super) const RIGHT: Dot = Dot { transpose_left: false, transpose_right: true };
 
 /// The products of a step as an expert orders them: for inputs and words all rows at once without padding, in the loop
 /// only what carries. Operands are found in one array each, so that nothing but products is timed.

@@ -65,7 +65,7 @@ impl Canvas {
         };
         format!(
             "{}<defs>{}{}</defs>\n{}</svg>\n",
-            sheet(width, height, 1.0, words),
+            sheet(width, height, words),
             head("quiet", QUIET),
             head("strong", strong),
             self.body
@@ -73,13 +73,12 @@ impl Canvas {
     }
 }
 
-/// The beginning of every picture: its size and how much larger it is shown, its words, its paper.
-pub fn sheet(width: f64, height: f64, scale: f64, words: &str) -> String {
-    let [shown_width, shown_height] = [width, height].map(|size| at(scale * size));
+/// The beginning of a picture: its size, its words, its paper.
+fn sheet(width: f64, height: f64, words: &str) -> String {
     let [width, height] = [width, height].map(at);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{shown_width}\" \
-         height=\"{shown_height}\" role=\"img\" aria-label=\"{words}\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\" role=\"img\" aria-label=\"{words}\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\">\n\
          <rect width=\"{width}\" height=\"{height}\" rx=\"6\" fill=\"#ffffff\"/>\n"
     )
 }

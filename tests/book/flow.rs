@@ -1,25 +1,14 @@
 //! How far gradients reach back through time: ‖dL/ds_t‖ for cells as they start, where the loss sees the last step alone.
 
 use unspool::lab::behaviour::{Trajectory, gradient_norms};
-use unspool::lab::report::chart::{Axis, Curve, Form, Lines, Look, Point, STYLE, Scale};
+use unspool::lab::report::chart::{Axis, Curve, Form, Lines, Look, Point, Scale, picture};
 use unspool::nn::{Cell, GruResetAfter, Layout, Lstm, Params, Scope, Sequence, VanillaRnn};
 use unspool::tape::{DType, Tensor};
-
-use super::canvas::sheet;
 
 const SEQUENCES: usize = 8;
 const STEPS: usize = 50;
 const INPUTS: usize = 4;
 const HIDDEN: usize = 64;
-
-/// The size of a chart in its own units, and the paper around it.
-const WIDTH: f64 = 400.0;
-const HEIGHT: f64 = 280.0;
-const MARGIN: f64 = 16.0;
-
-/// What a page would name; those of the report on light paper.
-const COLOURS: &str = ":root { --paper: #ffffff; --ink: #1b1f24; --quiet: #59626d; --rule: #d9dee4; --shade: #f4f6f8; \
-                       --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #b8578d; --c4: #1b1f24; --c5: #b27700; --c6: #2b8fc4; }";
 
 /// The charts of gradient norms.
 pub fn figures() -> Vec<(&'static str, String)> {
@@ -99,15 +88,5 @@ fn chart(title: &str, curves: Vec<(String, Vec<f64>)>) -> String {
         levels: Vec::new(),
         marks: Vec::new(),
     };
-    on_paper(&lines.svg().into_string())
-}
-
-/// A chart, which takes its colours from a page, as a picture of its own on white paper.
-fn on_paper(chart: &str) -> String {
-    let place = format!("<svg x=\"{MARGIN}\" y=\"{MARGIN}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" ");
-    format!(
-        "{}<style>\n{COLOURS}\n{STYLE}.chart {{ width: {WIDTH}px; max-width: none; height: {HEIGHT}px; }}\n</style>\n{}\n</svg>\n",
-        sheet(WIDTH + 2.0 * MARGIN, HEIGHT + 2.0 * MARGIN, 1.5, "How far gradients reach back."),
-        chart.replacen("<svg ", &place, 1),
-    )
+    picture(&[lines], "How far gradients reach back.")
 }

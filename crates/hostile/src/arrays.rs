@@ -95,11 +95,13 @@ pub fn safetensors(bytes: &[u8]) {
 
 /// Arrays of several types.
 pub fn safetensors_seeds() -> Vec<Vec<u8>> {
-    use lab::tensors::{NamedTensor, TensorData, encode};
+    use lab::tensors::{NamedTensor, encode};
+    use tape::tensor::Slice;
+
     let tensors = [
-        NamedTensor { name: "a", shape: vec![1, 2], data: TensorData::F32(&[0.5, 1.0]) },
-        NamedTensor { name: "b", shape: vec![2], data: TensorData::F64(&[0.5, 1.0]) },
-        NamedTensor { name: "c", shape: vec![0, 3], data: TensorData::I32(&[]) },
+        NamedTensor { name: "a", shape: vec![1, 2], data: Slice::F32(&[0.5, 1.0]) },
+        NamedTensor { name: "b", shape: vec![2], data: Slice::F64(&[0.5, 1.0]) },
+        NamedTensor { name: "c", shape: vec![0, 3], data: Slice::I32(&[]) },
     ];
     let mut seeds =
         fixtures!["features": "float16.safetensors", "by_name.safetensors", "grid_by_name.safetensors"];

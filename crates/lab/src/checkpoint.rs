@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tape::tensor::Data;
 
 use crate::files::{self, FileError};
-use crate::tensors::{self, NamedTensor, Tensor, Tensors, Values};
+use crate::tensors::{self, NamedTensor, Tensor, Tensors};
 
 /// The version of the JSON's layout; a program reads the one it writes.
-pub const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// No state of a run is near this long; what is longer is not a checkpoint.
 const LONGEST_RECORD: u64 = 64 << 20;
@@ -55,7 +56,7 @@ impl<S> Checkpoint<S> {
     /// As for [`tensor`](Checkpoint::tensor), and if it is of another type.
     pub fn f32s(&self, name: &str, shape: &[usize]) -> Result<&[f32], FileError> {
         match &self.tensor(name, shape)?.values {
-            Values::F32(values) => Ok(values),
+            Data::F32(values) => Ok(values),
             _ => {
                 let problem = format!("tensor `{name}` is not made of f32");
                 Err(FileError::new(&self.path, problem, "give a checkpoint of this very model"))
@@ -95,10 +96,11 @@ struct Version {
 ///
 /// ```
 /// use lab::checkpoint::{load, save};
-/// use lab::tensors::{NamedTensor, TensorData};
+/// use lab::tensors::NamedTensor;
+/// use tape::tensor::Slice;
 /// # let folder = tempfile::tempdir().unwrap();
 /// let path = folder.path().join("best.json");
-/// let bias = NamedTensor { name: "bias", shape: vec![2], data: TensorData::F32(&[0.5, -1.0]) };
+/// let bias = NamedTensor { name: "bias", shape: vec![2], data: Slice::F32(&[0.5, -1.0]) };
 /// save(&path, &[bias], &("warm".to_string(), 3))?;
 ///
 /// let checkpoint = load::<(String, i32)>(&path)?;

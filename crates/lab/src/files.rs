@@ -111,7 +111,7 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 }
 
 /// Makes renames and removals in a folder durable.
-pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
     // Elsewhere a folder cannot be opened as a file, and the system orders renames itself.
     if !cfg!(unix) {
         return Ok(());
@@ -177,6 +177,9 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 }
 
 /// How many bytes a plain file has.
+///
+/// # Errors
+/// If it cannot be asked, or is no plain file.
 pub fn plain_length(path: &Path) -> Result<u64, FileError> {
     let about = fs::metadata(path).map_err(|error| FileError::system(path, "read", &error))?;
     if !about.is_file() {

@@ -7,7 +7,7 @@
 //! 3. [`weights`]: the tensors of a model as one such file, for other programs and from them.
 //! 4. [`checkpoint`]: tensors and the state of a run as a pair of files that cannot be torn apart.
 //! 5. [`checkpoints`]: the newest checkpoints of a run, and the way back when the last one is damaged.
-//! 6. [`metrics`]: metrics under flat names, and as a table for spreadsheets.
+//! 6. [`metrics`]: metrics under flat names, as a table for spreadsheets, and as numbers again.
 //! 7. [`events`]: the same as event files for TensorBoard.
 //! 8. [`run_dir`]: the folder of one run: its settings, its metrics, its checkpoints.
 //! 9. [`progress`]: what a person sees while it runs.
@@ -18,7 +18,7 @@
 //! 14. [`ranks`]: the processes that one command line has started, and what they agree on.
 //! 15. [`compare`]: cells side by side on tasks.
 //! 16. [`report`]: what a comparison has shown, as one page and as tables.
-//! 17. [`statistics`]: means, deviations, Welch's t-test, Holm's correction.
+//! 17. [`statistics`]: means, deviations, ranges, Welch's t-test, Holm's correction.
 //! 18. [`program`]: all of it from a command line, for cells of one's own too.
 #![deny(missing_docs)]
 

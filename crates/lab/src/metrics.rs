@@ -1,4 +1,4 @@
-//! Metrics under flat names, and as a table for spreadsheets.
+//! Metrics under flat names, as a table for spreadsheets, and as numbers again.
 //!
 //! Metrics are JSON objects, one a line. What lies within an object or a list has the names that lead to it, joined by
 //! `/`, places of a list counted from 1: `{"step": 3, "bleu": [0.6, 0.4]}` has `step`, `bleu/1` and `bleu/2`. These are
@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// All numbers, texts, truth values and nulls of an object, with their names.
@@ -37,7 +38,7 @@ fn collect<'a>(name: String, value: &'a Value, all: &mut Vec<(String, &'a Value)
 }
 
 /// A row for each object and a column for each name that any of them has: `step` first, the others as they come up. What an
-/// object lacks, and what is no number, is left empty.
+/// object lacks is left empty, and so is `null`, which a number that was none was written as.
 ///
 /// ```
 /// let metrics = [serde_json::json!({ "loss": 2.5, "step": 1 }), serde_json::json!({ "score": 0.3, "step": 1 })];
@@ -49,13 +50,13 @@ pub fn csv(metrics: &[Value]) -> String {
     let mut seen = HashSet::new();
     let first = names().find(|name| *name == "step");
     let columns: Vec<&str> = first.into_iter().chain(names()).filter(|name| seen.insert(*name)).collect();
+    if columns.is_empty() {
+        return String::new();
+    }
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |row: &[String]| {
         writer.write_record(row).expect("rows are as long as each other, and memory takes them");
     };
-    if columns.is_empty() {
-        return String::new();
-    }
     write(&columns.iter().map(|name| name.to_string()).collect::<Vec<_>>());
     for row in &rows {
         let cell = |column: &&str| match row.iter().find(|(name, _)| name == column) {
@@ -67,6 +68,23 @@ pub fn csv(metrics: &[Value]) -> String {
     }
     let bytes = writer.into_inner().expect("memory takes what is left");
     String::from_utf8(bytes).expect("rows of text are text")
+}
+
+/// A number of metrics for `#[serde(deserialize_with)]`: NaN and infinity were written as `null`, which is read as NaN.
+///
+/// # Errors
+/// If it is neither a number nor `null`.
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+/// Numbers of metrics, like [`number`].
+///
+/// # Errors
+/// If one is neither a number nor `null`.
+pub fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let numbers: Vec<Option<f64>> = Vec::deserialize(from)?;
+    Ok(numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
 #[cfg(test)]

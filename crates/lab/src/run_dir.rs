@@ -12,12 +12,14 @@
 //! be started again. The metrics file is locked while a run is open, because two processes would spoil each other's
 //! checkpoints; the system releases the lock however a process ends.
 
+mod settings;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::checkpoints::Checkpoints;
@@ -75,9 +77,9 @@ impl RunDir {
         })?;
         files::create_folder(path)?;
         // Before the lock, so that a folder of something else is not touched; and after it, when nobody else writes.
-        compare_settings(&file, &config)?;
+        settings::are_there(path, &config)?;
         let metrics = open_locked(&path.join(METRICS))?;
-        if !compare_settings(&file, &config)? {
+        if !settings::are_there(path, &config)? {
             files::write_atomically(&file, config.as_bytes())?;
         }
         let events = EventFiles::open(path)?;
@@ -205,23 +207,6 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Value>, FileError> {
     whole_lines(&text).enumerate().map(parse).collect()
 }
 
-/// A number of metrics for `#[serde(deserialize_with)]`: NaN and infinity were written as `null`, which is read as NaN.
-///
-/// # Errors
-/// If it is neither a number nor `null`.
-pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
-}
-
-/// Numbers of metrics, like [`number`].
-///
-/// # Errors
-/// If one is neither a number nor `null`.
-pub fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
-    let numbers: Vec<Option<f64>> = Vec::deserialize(from)?;
-    Ok(numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect())
-}
-
 /// The lines with their ends; what follows the last line end is not whole.
 fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"))
@@ -237,78 +222,5 @@ fn open_locked(path: &Path) -> Result<File, FileError> {
         }
         // Some network file systems know no locks; there it is the user who must not start a run twice.
         Err(TryLockError::Error(_)) | Ok(()) => Ok(file),
-    }
-}
-
-/// Whether the folder holds this run already; an error when it holds something else.
-fn compare_settings(file: &Path, ours: &str) -> Result<bool, FileError> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    if !std::fs::exists(file).map_err(|error| FileError::system(file, "read", &error))? {
-        let foreign =
-            |name: &String| !files::is_temporary(name) && ![METRICS, CHECKPOINTS].contains(&name.as_str());
-        return match files::list_folder(folder)?.into_iter().find(foreign) {
-            None => Ok(false),
-            Some(name) => {
-                let problem = format!("holds `{name}` and no {CONFIG}: it is not the folder of a run");
-                Err(FileError::new(folder, problem, "choose an empty folder or a new name"))
-            }
-        };
-    }
-    let theirs: Value = read_config(folder)?;
-    // Through text, as the other went: an f32 has other digits there than as a `Value`.
-    let ours = serde_json::from_str(ours).unwrap_or(Value::Null);
-    let differences = differences("", &theirs, &ours);
-    if differences.is_empty() {
-        return Ok(true);
-    }
-    let shown = differences[..differences.len().min(3)].join(", ");
-    let more = differences.len().saturating_sub(3);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let problem = format!("holds another experiment: {shown}{more}");
-    Err(FileError::new(folder, problem, "choose another folder, or the settings it was started with"))
-}
-
-/// Each setting in which two runs differ, in words.
-fn differences(name: &str, theirs: &Value, ours: &Value) -> Vec<String> {
-    match (theirs, ours) {
-        (Value::Object(theirs), Value::Object(ours)) => {
-            let added = ours.keys().filter(|key| !theirs.contains_key(*key));
-            let both = theirs.keys().chain(added).map(|key| {
-                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                differences(
-                    &name,
-                    theirs.get(key).unwrap_or(&Value::Null),
-                    ours.get(key).unwrap_or(&Value::Null),
-                )
-            });
-            both.flatten().collect()
-        }
-        // Lists of the same names differ in something that one of them holds.
-        (Value::Array(theirs), Value::Array(ours))
-            if names(theirs).is_some_and(|list| Some(list) == names(ours)) =>
-        {
-            let named = |(theirs, ours): (&Value, &Value)| {
-                differences(&format!("{name}.{}", short(theirs)), theirs, ours)
-            };
-            theirs.iter().zip(ours).flat_map(named).collect()
-        }
-        _ if theirs == ours => Vec::new(),
-        _ => vec![format!("`{name}` is {} there and {} here", short(theirs), short(ours))],
-    }
-}
-
-/// The names of a list of things that have names.
-fn names(list: &[Value]) -> Option<Vec<&str>> {
-    list.iter().map(|value| value["name"].as_str()).collect()
-}
-
-/// A setting in one line; what has a name is known by it.
-fn short(value: &Value) -> String {
-    match value {
-        Value::Array(list) => format!("[{}]", list.iter().map(short).collect::<Vec<_>>().join(", ")),
-        Value::Object(_) if value["name"].is_string() => {
-            value["name"].as_str().unwrap_or_default().to_string()
-        }
-        _ => value.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! Means, deviations, and whether two means differ by more than chance.
+//! Means, deviations, ranges, and whether two means differ by more than chance.
 //!
 //! [`welch`] is Welch's t-test for samples of different variance (B. L. Welch, "The generalization of Student's problem
 //! when several different population variances are involved", 1947, <https://doi.org/10.2307/2332510>): with
@@ -37,6 +37,16 @@ pub fn median(sample: &[f64]) -> Option<f64> {
         length if length % 2 == 1 => Some(sorted[middle]),
         _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
     }
+}
+
+/// The least and the largest of the finite numbers; none where none is finite.
+pub fn range(numbers: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    let finite = numbers.into_iter().filter(|number| number.is_finite());
+    finite.fold(None, |range, number| {
+        Some(
+            range.map_or((number, number), |(least, most): (f64, f64)| (least.min(number), most.max(number))),
+        )
+    })
 }
 
 /// What a t-test has found.
@@ -156,6 +166,10 @@ mod tests {
         assert_eq!((mean(&[]), deviation(&[1.0]), median(&[])), (None, None, None));
         assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
         assert_eq!(deviation(&[1.0, 3.0]), Some(2_f64.sqrt()));
+        assert_eq!(
+            (range([2.0, f64::NAN, -1.0, f64::INFINITY]), range([f64::NAN])),
+            (Some((-1.0, 2.0)), None)
+        );
         assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0])), (Some(2.0), Some(2.5)));
     }
 }

@@ -8,17 +8,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
-
-/// The elements of a tensor that is to be written, row-major.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum TensorData<'a> {
-    /// Numbers to train with.
-    F32(&'a [f32]),
-    /// Numbers to check with.
-    F64(&'a [f64]),
-    /// Indices and counts.
-    I32(&'a [i32]),
-}
+use tape::DType;
+use tape::tensor::{Data, Slice};
 
 /// A tensor that is to be written, under the name by which it will be found.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,19 +18,8 @@ pub struct NamedTensor<'a> {
     pub name: &'a str,
     /// Its extents, outermost first.
     pub shape: Vec<usize>,
-    /// As many elements as the shape says.
-    pub data: TensorData<'a>,
-}
-
-/// The elements of a tensor that was read, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Values {
-    /// Numbers to train with.
-    F32(Vec<f32>),
-    /// Numbers to check with.
-    F64(Vec<f64>),
-    /// Indices and counts.
-    I32(Vec<i32>),
+    /// As many elements as the shape says, row-major.
+    pub data: Slice<'a>,
 }
 
 /// A tensor that was read.
@@ -47,57 +27,26 @@ pub enum Values {
 pub struct Tensor {
     /// Its extents, outermost first.
     pub shape: Vec<usize>,
-    /// As many elements as the shape says.
-    pub values: Values,
+    /// As many elements as the shape says, row-major.
+    pub values: Data,
 }
 
 /// What was read, by name.
 pub type Tensors = BTreeMap<String, Tensor>;
 
-impl TensorData<'_> {
-    fn len(&self) -> usize {
-        match self {
-            TensorData::F32(values) => values.len(),
-            TensorData::F64(values) => values.len(),
-            TensorData::I32(values) => values.len(),
-        }
-    }
-}
-
-impl Values {
-    /// How many elements there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Values::F32(values) => values.len(),
-            Values::F64(values) => values.len(),
-            Values::I32(values) => values.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl Tensor {
-    /// The tensor as it is written again, under a name.
-    pub fn named<'a>(&'a self, name: &'a str) -> NamedTensor<'a> {
-        let data = match &self.values {
-            Values::F32(values) => TensorData::F32(values),
-            Values::F64(values) => TensorData::F64(values),
-            Values::I32(values) => TensorData::I32(values),
-        };
-        NamedTensor { name, shape: self.shape.clone(), data }
+impl<'a> NamedTensor<'a> {
+    /// A tensor of a program, under a name.
+    pub fn of(name: &'a str, tensor: &'a tape::Tensor) -> NamedTensor<'a> {
+        NamedTensor { name, shape: tensor.shape().sizes().to_vec(), data: tensor.slice() }
     }
 }
 
 impl View for &NamedTensor<'_> {
     fn dtype(&self) -> Dtype {
-        match self.data {
-            TensorData::F32(_) => Dtype::F32,
-            TensorData::F64(_) => Dtype::F64,
-            TensorData::I32(_) => Dtype::I32,
+        match self.data.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::I32 => Dtype::I32,
         }
     }
 
@@ -107,9 +56,9 @@ impl View for &NamedTensor<'_> {
 
     fn data(&self) -> Cow<'_, [u8]> {
         match self.data {
-            TensorData::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            TensorData::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            TensorData::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Slice::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Slice::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Slice::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }
     }
 
@@ -142,10 +91,12 @@ pub fn encode(tensors: &[NamedTensor<'_>]) -> Result<Vec<u8>, String> {
 /// The tensors in the bytes of a `safetensors` file; the error says in words what is wrong with them.
 ///
 /// ```
-/// use lab::tensors::{NamedTensor, TensorData, Values, decode, encode};
-/// let data = TensorData::F32(&[1.0, 2.0]);
+/// use lab::tensors::{NamedTensor, decode, encode};
+/// use tape::tensor::{Data, Slice};
+///
+/// let data = Slice::F32(&[1.0, 2.0]);
 /// let bytes = encode(&[NamedTensor { name: "bias", shape: vec![2], data }])?;
-/// assert_eq!(decode(&bytes)?["bias"].values, Values::F32(vec![1.0, 2.0]));
+/// assert_eq!(decode(&bytes)?["bias"].values, Data::F32(vec![1.0, 2.0]));
 /// # Ok::<(), String>(())
 /// ```
 pub fn decode(bytes: &[u8]) -> Result<Tensors, String> {
@@ -155,9 +106,9 @@ pub fn decode(bytes: &[u8]) -> Result<Tensors, String> {
 
 fn decode_one(name: &str, view: &TensorView<'_>) -> Result<Tensor, String> {
     let values = match view.dtype() {
-        Dtype::F32 => Values::F32(numbers(view.data(), f32::from_le_bytes)),
-        Dtype::F64 => Values::F64(numbers(view.data(), f64::from_le_bytes)),
-        Dtype::I32 => Values::I32(numbers(view.data(), i32::from_le_bytes)),
+        Dtype::F32 => Data::F32(numbers(view.data(), f32::from_le_bytes)),
+        Dtype::F64 => Data::F64(numbers(view.data(), f64::from_le_bytes)),
+        Dtype::I32 => Data::I32(numbers(view.data(), i32::from_le_bytes)),
         other => {
             return Err(format!(
                 "tensor `{name}` has elements of type {other}; F32, F64 and I32 can be read"
@@ -176,7 +127,11 @@ mod tests {
     use super::*;
 
     fn bias(name: &str) -> NamedTensor<'_> {
-        NamedTensor { name, shape: vec![2], data: TensorData::F32(&[1.0, 2.0]) }
+        NamedTensor { name, shape: vec![2], data: Slice::F32(&[1.0, 2.0]) }
+    }
+
+    fn named<'a>(name: &'a str, Tensor { shape, values }: &'a Tensor) -> NamedTensor<'a> {
+        NamedTensor { name, shape: shape.clone(), data: values.slice() }
     }
 
     /// A file with this header over `length` zero bytes.
@@ -191,25 +146,21 @@ mod tests {
     fn every_bit_comes_back_whatever_the_type_and_shape() {
         let odd = [f32::NAN, -0.0, f32::INFINITY, f32::MIN_POSITIVE / 2.0, 1.0 / 3.0, f32::MAX];
         let tensors = [
-            NamedTensor { name: "rnn/wx", shape: vec![2, 3], data: TensorData::F32(&odd) },
-            NamedTensor {
-                name: "check",
-                shape: vec![1, 1, 2],
-                data: TensorData::F64(&[0.1, f64::MIN_POSITIVE]),
-            },
-            NamedTensor { name: "scalar", shape: vec![], data: TensorData::F64(&[std::f64::consts::PI]) },
-            NamedTensor { name: "empty", shape: vec![3, 0], data: TensorData::I32(&[]) },
-            NamedTensor { name: "größe \"7\"", shape: vec![2], data: TensorData::I32(&[i32::MIN, 7]) },
+            NamedTensor { name: "rnn/wx", shape: vec![2, 3], data: Slice::F32(&odd) },
+            NamedTensor { name: "check", shape: vec![1, 1, 2], data: Slice::F64(&[0.1, f64::MIN_POSITIVE]) },
+            NamedTensor { name: "scalar", shape: vec![], data: Slice::F64(&[std::f64::consts::PI]) },
+            NamedTensor { name: "empty", shape: vec![3, 0], data: Slice::I32(&[]) },
+            NamedTensor { name: "größe \"7\"", shape: vec![2], data: Slice::I32(&[i32::MIN, 7]) },
         ];
         let bytes = encode(&tensors).unwrap();
         let read = decode(&bytes).unwrap();
         assert_eq!(read.len(), tensors.len());
         for tensor in &tensors[1..] {
-            assert_eq!(read[tensor.name].named(tensor.name), *tensor);
+            assert_eq!(named(tensor.name, &read[tensor.name]), *tensor);
         }
-        let Values::F32(values) = &read["rnn/wx"].values else { panic!("{:?}", read["rnn/wx"]) };
+        let Data::F32(values) = &read["rnn/wx"].values else { panic!("{:?}", read["rnn/wx"]) };
         assert_eq!(values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), odd.map(f32::to_bits));
-        let again: Vec<_> = read.iter().map(|(name, tensor)| tensor.named(name)).collect();
+        let again: Vec<_> = read.iter().map(|(name, tensor)| named(name, tensor)).collect();
         assert_eq!(encode(&again).unwrap(), bytes, "equal tensors give equal bytes");
     }
 

@@ -12,11 +12,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tape::tensor::Slice;
 use tape::{Dim, Tensor};
 
 use crate::files::{self, FileError};
-use crate::tensors::{self, NamedTensor, TensorData, Values};
+use crate::tensors::{self, NamedTensor};
 
 /// Writes tensors by their names as a `safetensors` file; what stood there is replaced as a whole or not at all.
 ///
@@ -36,7 +35,8 @@ use crate::tensors::{self, NamedTensor, TensorData, Values};
 /// # Errors
 /// If the file cannot be written, or a tensor has the name that the format keeps for itself.
 pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), FileError> {
-    let named: Vec<NamedTensor<'_>> = tensors.iter().map(|(name, tensor)| named(name, tensor)).collect();
+    let named: Vec<NamedTensor<'_>> =
+        tensors.iter().map(|(name, tensor)| NamedTensor::of(name, tensor)).collect();
     let bytes = tensors::encode(&named).map_err(|problem| {
         FileError::new(path, format!("cannot be written: {problem}"), "give it another name")
     })?;
@@ -58,7 +58,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, FileError> {
             let problem = format!("tensor `{name}` of shape {:?} {problem}", tensor.shape);
             FileError::new(path, problem, "check that it is the file you mean")
         })?;
-        Ok((name, owned(tensor)))
+        Ok((name, Tensor::of_data(&tensor.shape[..], tensor.values)))
     };
     tensors.into_iter().map(owned).collect()
 }
@@ -71,22 +71,4 @@ fn check_extents(shape: &[usize]) -> Result<(), &'static str> {
     let rows =
         shape.iter().filter(|extent| **extent > 0).try_fold(1usize, |rows, extent| rows.checked_mul(*extent));
     rows.map(|_| ()).ok_or("has more entries than can be counted, were none of its axes empty")
-}
-
-fn named<'a>(name: &'a str, tensor: &'a Tensor) -> NamedTensor<'a> {
-    let data = match tensor.slice() {
-        Slice::F32(elements) => TensorData::F32(elements),
-        Slice::F64(elements) => TensorData::F64(elements),
-        Slice::I32(elements) => TensorData::I32(elements),
-    };
-    NamedTensor { name, shape: tensor.shape().sizes().to_vec(), data }
-}
-
-fn owned(tensor: tensors::Tensor) -> Tensor {
-    let shape = &tensor.shape[..];
-    match tensor.values {
-        Values::F32(elements) => Tensor::new(shape, elements),
-        Values::F64(elements) => Tensor::new(shape, elements),
-        Values::I32(elements) => Tensor::new(shape, elements),
-    }
 }

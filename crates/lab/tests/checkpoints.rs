@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use lab::checkpoint::{Checkpoint, load, remove, save};
 use lab::checkpoints::Checkpoints;
 use lab::files::{FileError, list_folder};
-use lab::tensors::{NamedTensor, TensorData};
+use lab::tensors::NamedTensor;
 use serde::{Deserialize, Serialize};
+use tape::tensor::Slice;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
@@ -35,8 +36,8 @@ fn save_step(path: &Path, step: u64) -> Result<(), FileError> {
 fn with_weights<T>(step: u64, then: impl FnOnce(&[NamedTensor<'_>]) -> T) -> T {
     let weights: Vec<f32> = (0..12).map(|entry| (step * 100 + entry) as f32 / 7.0).collect();
     let tensors = [
-        NamedTensor { name: "rnn/wx", shape: vec![3, 4], data: TensorData::F32(&weights) },
-        NamedTensor { name: "count", shape: vec![], data: TensorData::I32(&[7]) },
+        NamedTensor { name: "rnn/wx", shape: vec![3, 4], data: Slice::F32(&weights) },
+        NamedTensor { name: "count", shape: vec![], data: Slice::I32(&[7]) },
     ];
     then(&tensors)
 }
@@ -205,7 +206,7 @@ fn a_state_that_could_not_be_read_back_is_refused_while_the_run_is_alive() {
 #[test]
 fn a_save_that_fails_leaves_the_old_checkpoint() {
     let (folder, path, _) = saved(5);
-    let tensor = NamedTensor { name: "w", shape: vec![3], data: TensorData::F32(&[1.0]) };
+    let tensor = NamedTensor { name: "w", shape: vec![3], data: Slice::F32(&[1.0]) };
     assert!(save(&path, &[tensor], &state(6)).unwrap_err().to_string().contains("tensor `w` of shape [3]"));
     check_is_step(&load_state(&path).unwrap(), 5);
 

@@ -1,14 +1,18 @@
 //! The `lab` program as a user meets it: exit codes, messages, what is left on the disk.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "compare/timeless.rs"]
+mod timeless;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use lab::compare::{Record, read};
+use lab::compare::read;
 use tempfile::tempdir;
+use timeless::timeless;
 
 fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
@@ -106,18 +110,9 @@ fn a_comparison_that_was_killed_goes_on_to_the_same_results() {
     }
     succeed(&arguments(&killed));
     succeed(&arguments(&whole));
-    let records = |out: &str| {
-        let (_, mut records) = read(Path::new(out)).unwrap();
-        records.iter_mut().for_each(forget_times);
-        records
-    };
+    let records = |out: &str| timeless(read(Path::new(out)).unwrap().1);
     assert_eq!(records(&killed).len(), 16);
     assert_eq!(records(&killed), records(&whole));
-}
-
-fn forget_times(record: &mut Record) {
-    record.milliseconds_per_step = 0.0;
-    record.curve.iter_mut().for_each(|point| point.seconds = 0.0);
 }
 
 #[test]

@@ -234,6 +234,15 @@ fn a_run_that_goes_on_has_each_step_once() {
 }
 
 #[test]
+fn where_no_later_name_is_left_a_run_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = RunDir::open(folder.path(), &"config").unwrap();
+    fs::write(folder.path().join(format!("events.out.tfevents.{}", u64::MAX)), "").unwrap();
+    let error = run.append(&step(1, 1.0)).unwrap_err().to_string();
+    assert!(error.contains("18446744073709551615: cannot be made: "), "{error}");
+}
+
+#[test]
 fn a_reader_that_follows_is_told_what_was_taken_back() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -6,11 +6,14 @@
 
 #[path = "ranks/started.rs"]
 mod started;
+#[path = "compare/timeless.rs"]
+mod timeless;
 
 use std::process::Output;
 
 use lab::compare::{Record, read};
 use started::{can_run, on_ranks};
+use timeless::timeless;
 
 /// Compares two cells on so many ranks; 0 is without `mpirun`.
 fn compare(ranks: usize, out: &str) -> Output {
@@ -20,12 +23,7 @@ fn compare(ranks: usize, out: &str) -> Output {
 }
 
 fn records(folder: &str) -> Vec<Record> {
-    let (_, mut records) = read(folder.as_ref()).unwrap();
-    for record in &mut records {
-        record.milliseconds_per_step = 0.0;
-        record.curve.iter_mut().for_each(|point| point.seconds = 0.0);
-    }
-    records
+    timeless(read(folder.as_ref()).unwrap().1)
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use lab::files::list_folder;
 use lab::run_dir::{RunDir, read_config, read_metrics};
-use lab::tensors::{NamedTensor, TensorData};
+use lab::tensors::NamedTensor;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tape::tensor::Slice;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Config {
@@ -186,7 +187,7 @@ fn what_a_stopped_save_left_is_removed_and_checkpoints_stay() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunDir::open(folder.path(), &config()).unwrap();
     let checkpoints = run.checkpoints();
-    let weights = [NamedTensor { name: "w", shape: vec![1], data: TensorData::F32(&[1.0]) }];
+    let weights = [NamedTensor { name: "w", shape: vec![1], data: Slice::F32(&[1.0]) }];
     checkpoints.save(1, &weights, &1).unwrap();
     checkpoints.save(2, &[], &2).unwrap();
     let before = list_folder(checkpoints.folder()).unwrap();

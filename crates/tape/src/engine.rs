@@ -176,12 +176,7 @@ impl Run<'_> {
 
     /// A result as a tensor of its own.
     pub fn tensor(&self, output: usize) -> Tensor {
-        let shape = &self.result(output).shape;
-        match self.slice(output) {
-            Slice::F32(elements) => Tensor::new(shape, elements),
-            Slice::F64(elements) => Tensor::new(shape, elements),
-            Slice::I32(elements) => Tensor::new(shape, elements),
-        }
+        Tensor::of_data(&self.result(output).shape, self.slice(output))
     }
 
     /// A result that is a single number.

@@ -20,7 +20,7 @@ pub enum Data {
 }
 
 /// Borrowed elements of one type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Slice<'a> {
     /// 32-bit floating point.
     F32(&'a [f32]),
@@ -28,6 +28,28 @@ pub enum Slice<'a> {
     F64(&'a [f64]),
     /// 32-bit integers.
     I32(&'a [i32]),
+}
+
+impl Data {
+    /// The elements, borrowed.
+    pub fn slice(&self) -> Slice<'_> {
+        match self {
+            Data::F32(elements) => Slice::F32(elements),
+            Data::F64(elements) => Slice::F64(elements),
+            Data::I32(elements) => Slice::I32(elements),
+        }
+    }
+}
+
+/// A copy.
+impl From<Slice<'_>> for Data {
+    fn from(elements: Slice<'_>) -> Data {
+        match elements {
+            Slice::F32(elements) => Data::F32(elements.into()),
+            Slice::F64(elements) => Data::F64(elements.into()),
+            Slice::I32(elements) => Data::I32(elements.into()),
+        }
+    }
 }
 
 impl Slice<'_> {
@@ -81,14 +103,19 @@ impl Tensor {
     /// If the number of elements is not that of the shape.
     #[track_caller]
     pub fn new<T: Element>(shape: impl Into<Shape>, elements: impl Into<Vec<T>>) -> Tensor {
-        let (shape, elements) = (shape.into(), elements.into());
-        assert!(
-            shape.len() == elements.len(),
-            "a tensor of shape {shape} holds {} elements, {} were given",
-            shape.len(),
-            elements.len()
-        );
-        Tensor { shape, data: Arc::new(T::wrap(elements)) }
+        Tensor::of_data(shape, T::wrap(elements.into()))
+    }
+
+    /// The same of elements whose type is known when the program runs.
+    ///
+    /// # Panics
+    /// If the number of elements is not that of the shape.
+    #[track_caller]
+    pub fn of_data(shape: impl Into<Shape>, data: impl Into<Data>) -> Tensor {
+        let (shape, data) = (shape.into(), data.into());
+        let (expected, given) = (shape.len(), data.slice().len());
+        assert!(expected == given, "a tensor of shape {shape} holds {expected} elements, {given} were given");
+        Tensor { shape, data: Arc::new(data) }
     }
 
     /// A single number.
@@ -145,11 +172,7 @@ impl Tensor {
 
     /// The elements in row-major order, whatever their type.
     pub fn slice(&self) -> Slice<'_> {
-        match &*self.data {
-            Data::F32(elements) => Slice::F32(elements),
-            Data::F64(elements) => Slice::F64(elements),
-            Data::I32(elements) => Slice::I32(elements),
-        }
+        self.data.slice()
     }
 
     /// The elements for writing; clones that share them keep what they have.

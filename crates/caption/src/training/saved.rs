@@ -4,10 +4,10 @@ use std::path::Path;
 
 use lab::checkpoint::Checkpoint;
 use lab::files::FileError;
-use lab::tensors::{NamedTensor, TensorData, Values};
+use lab::tensors::NamedTensor;
 use nn::{AnyCell, NamedCell, Outliers, Params, Role};
 use serde::{Deserialize, Serialize};
-use tape::tensor::Slice;
+use tape::tensor::{Data, Slice};
 use tape::{DType, Engine, Tensor};
 
 use super::{AnySampler, Recipe, Training, Watch, words};
@@ -81,16 +81,8 @@ pub struct Model {
 impl Training {
     /// All that a checkpoint holds: the tensors and what stands beside them.
     pub fn saved(&self) -> (Vec<NamedTensor<'_>>, SavedState) {
-        let words = NamedTensor { name: words::TENSOR, shape: vec![2], data: TensorData::I32(&self.words) };
-        let tensors = self.params.iter().map(|entry| NamedTensor {
-            name: entry.name,
-            shape: entry.value.shape().sizes().to_vec(),
-            data: match entry.value.slice() {
-                Slice::F32(elements) => TensorData::F32(elements),
-                Slice::F64(elements) => TensorData::F64(elements),
-                Slice::I32(elements) => TensorData::I32(elements),
-            },
-        });
+        let words = NamedTensor { name: words::TENSOR, shape: vec![2], data: Slice::I32(&self.words) };
+        let tensors = self.params.iter().map(|entry| NamedTensor::of(entry.name, entry.value));
         let state = SavedState {
             settings: self.settings.clone(),
             recipe: self.recipe,
@@ -171,7 +163,7 @@ impl Model {
 fn backed_cell(checkpoint: &Checkpoint<SavedState>) -> Result<NamedCell, Error> {
     let settings = &checkpoint.state.settings;
     let cell = settings.named_cell()?;
-    let found: u128 = checkpoint.tensors.values().map(|tensor| tensor.values.len() as u128).sum();
+    let found: u128 = checkpoint.tensors.values().map(|tensor| tensor.values.slice().len() as u128).sum();
     let claimed = settings.least_weights(&cell);
     if claimed > found {
         let problem = format!("tells of a model of at least {claimed} numbers, but its tensors hold {found}");
@@ -190,7 +182,7 @@ fn checked_vocabulary(checkpoint: &Checkpoint<SavedState>, listed: Vec<String>) 
     let vocabulary = Vocabulary::from_entries(listed);
     // Checkpoints from before the hash have none.
     if let Some(tensor) = checkpoint.tensors.get(words::TENSOR) {
-        let Values::I32(halves) = &tensor.values else { return Err(damaged(checkpoint)) };
+        let Data::I32(halves) = &tensor.values else { return Err(damaged(checkpoint)) };
         let halves = <[i32; 2]>::try_from(halves.as_slice()).map_err(|_| damaged(checkpoint))?;
         let (expected, found) = (words::whole(halves), words::hash_of(&vocabulary));
         if expected != found {
@@ -223,12 +215,7 @@ fn fill(
     for (param, name) in wanted {
         let shape = params[param].shape().clone();
         let tensor = checkpoint.tensor(&name, &shape.sizes())?;
-        let value = match &tensor.values {
-            Values::F32(elements) => Tensor::new(shape, elements.as_slice()),
-            Values::F64(elements) => Tensor::new(shape, elements.as_slice()),
-            Values::I32(elements) => Tensor::new(shape, elements.as_slice()),
-        };
-        params.set(param, value)?;
+        params.set(param, Tensor::of_data(shape, tensor.values.slice()))?;
     }
     Ok(())
 }

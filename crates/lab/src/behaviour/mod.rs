@@ -22,7 +22,7 @@ pub use trajectory::Trajectory;
 
 use serde::{Deserialize, Serialize};
 
-use crate::run_dir::{number, numbers};
+use crate::metrics::{number, numbers};
 
 /// What a cell does with a batch of a task.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -120,21 +120,27 @@ impl Settings {
     /// # Errors
     /// Names the setting and what it can be.
     pub fn check(&self) -> Result<(), CompareError> {
+        // More than the last number is a slip of the pen: it would take all memory or forever.
         let counts = [
-            ("seeds", self.seeds),
-            ("steps", self.steps),
-            ("sweep_steps", self.sweep_steps),
-            ("batch", self.batch as u64),
-            ("evaluate_every", self.evaluate_every),
-            ("held_out", self.held_out as u64),
+            ("seeds", self.seeds, 1000),
+            ("steps", self.steps, 1_000_000_000),
+            ("sweep_steps", self.sweep_steps, 1_000_000_000),
+            ("batch", self.batch as u64, 1_000_000),
+            ("evaluate_every", self.evaluate_every, u64::MAX),
+            ("held_out", self.held_out as u64, 1_000_000),
             match self.size {
-                Size::Parameters(parameters) => ("parameters", parameters as u64),
-                Size::Hidden(hidden) => ("hidden", hidden as u64),
+                Size::Parameters(parameters) => ("parameters", parameters as u64, 100_000_000),
+                Size::Hidden(hidden) => ("hidden", hidden as u64, 10_000),
             },
         ];
         let refused = |problem: String| Err(CompareError::Settings(problem));
-        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return refused(format!("`{name}` is 0; give 1 or more"));
+        for (name, count, most) in counts {
+            if count == 0 {
+                return refused(format!("`{name}` is 0; give 1 or more"));
+            }
+            if count > most {
+                return refused(format!("`{name}` is {count}; give {most} or less"));
+            }
         }
         let rates = &self.learning_rates;
         if rates.is_empty() {

@@ -11,13 +11,14 @@
 //! many do. Each is a line of `metrics.jsonl` as soon as it has ended. Whoever stops the program at any moment loses the
 //! trainings that are running and no other: the same comparison in the same folder goes on with those that are missing.
 
+mod desk;
 mod error;
 mod estimate;
-pub mod experiment;
+mod experiment;
 mod matching;
 mod progress_view;
 mod queue;
-pub mod record;
+mod record;
 mod remote;
 mod results;
 mod training;
@@ -35,14 +36,14 @@ pub use view::{Job, Left, Outline, View};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nn::{Exchange, NamedCell};
-use serde::{Deserialize, Serialize};
 use tape::RunError;
 
 use crate::run_dir::RunDir;
 use crate::tasks::Task;
+use desk::{Desk, Slot};
 use experiment::first_twice;
 use remote::Seat;
 
@@ -147,7 +148,6 @@ impl Comparison {
         seats: Vec<Seat>,
         view: &mut dyn View,
     ) -> Result<Vec<Record>, CompareError> {
-        self.check()?;
         let pairs = self.pairs()?;
         let experiment = self.experiment();
         let run = RunDir::open(out, &experiment)?;
@@ -193,6 +193,7 @@ impl Comparison {
         }
     }
 
+    /// Refuses what makes no comparison.
     fn check(&self) -> Result<(), CompareError> {
         self.settings.check()?;
         let names = [
@@ -213,6 +214,7 @@ impl Comparison {
 
     /// Each cell on each task, with the hidden width of the cell.
     fn pairs(&self) -> Result<Vec<Pair<'_>>, CompareError> {
+        self.check()?;
         let mut pairs = Vec::new();
         for task in &self.tasks {
             for cell in &self.cells {
@@ -230,154 +232,4 @@ struct Pair<'a> {
     task: &'a dyn Task,
     task_name: String,
     hidden: usize,
-}
-
-/// A training in the order in which trainings are begun: pair after pair, the choice of the rate before the seeds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Slot {
-    pair: usize,
-    purpose: Purpose,
-    seed: u64,
-    /// The place of the learning rate in the settings.
-    rate: usize,
-}
-
-/// Where trainings are handed out and records handed in.
-struct Desk<'a> {
-    comparison: &'a Comparison,
-    pairs: Arc<Vec<Pair<'a>>>,
-    run: RunDir,
-    view: &'a mut dyn View,
-    records: Vec<Record>,
-    /// Why nothing is to be begun any more.
-    problem: Option<CompareError>,
-}
-
-impl Desk<'_> {
-    /// Has one training done, here or in a seat of another rank, and hands its record in; the trainings that are possible then.
-    fn work(desk: &Mutex<Self>, slot: Slot, seat: Option<&Seat>) -> ControlFlow<(), Vec<Slot>> {
-        let lock = || -> MutexGuard<'_, Self> { desk.lock().unwrap_or_else(PoisonError::into_inner) };
-        let (comparison, pairs, job) = {
-            let desk = lock();
-            (desk.comparison, Arc::clone(&desk.pairs), desk.job(slot))
-        };
-        let record = match seat {
-            Some(seat) => seat.train(slot).map(Some),
-            None => {
-                let record = comparison.train(&pairs, slot, |step, loss| {
-                    let mut desk = lock();
-                    if desk.problem.is_some() {
-                        return ControlFlow::Break(());
-                    }
-                    let answer = desk.view.step(&job, step, loss);
-                    desk.obey(answer)
-                });
-                let (cell, task) = (job.cell.clone(), job.task.clone());
-                record.map_err(|error| CompareError::Run { cell, task, error })
-            }
-        };
-        let mut desk = lock();
-        match record {
-            Ok(Some(record)) => desk.hand_in(slot, record),
-            Ok(None) => ControlFlow::Break(()),
-            Err(error) => desk.give_up(error),
-        }
-    }
-
-    /// Records a training that has ended.
-    fn hand_in(&mut self, slot: Slot, record: Record) -> ControlFlow<(), Vec<Slot>> {
-        if let Err(error) = self.run.append(&record) {
-            return self.give_up(error.into());
-        }
-        let answer = self.view.end(&record);
-        self.records.push(record);
-        self.obey(answer)?;
-        // The last of the trainings that choose a rate makes those that are measured possible.
-        let chosen = slot.purpose == Purpose::Sweep && self.missing_rates(slot.pair).is_empty();
-        ControlFlow::Continue(if chosen { self.missing_seeds(slot.pair) } else { Vec::new() })
-    }
-
-    fn obey(&mut self, answer: ControlFlow<()>) -> ControlFlow<()> {
-        if answer.is_break() && self.problem.is_none() {
-            let trainings = (self.records.len(), self.trainings());
-            self.problem = Some(CompareError::Stopped { trainings });
-        }
-        answer
-    }
-
-    fn give_up<T>(&mut self, problem: CompareError) -> ControlFlow<(), T> {
-        self.problem.get_or_insert(problem);
-        ControlFlow::Break(())
-    }
-
-    /// The trainings of a pair that can be done now and are not recorded.
-    fn missing(&self, pair: usize) -> Vec<Slot> {
-        let rates = self.missing_rates(pair);
-        if rates.is_empty() { self.missing_seeds(pair) } else { rates }
-    }
-
-    fn missing_rates(&self, pair: usize) -> Vec<Slot> {
-        let rates = 0..self.settings().rates_to_try().len();
-        let slots = rates.map(|rate| Slot { pair, purpose: Purpose::Sweep, seed: 0, rate });
-        slots.filter(|slot| self.record_of(*slot).is_none()).collect()
-    }
-
-    fn missing_seeds(&self, pair: usize) -> Vec<Slot> {
-        let rate = self.best_rate(pair);
-        let slots =
-            (1..=self.settings().seeds).map(|seed| Slot { pair, purpose: Purpose::Measured, seed, rate });
-        slots.filter(|slot| self.record_of(*slot).is_none()).collect()
-    }
-
-    /// The rate with the least held-out loss at the end; the smallest, when with all of them the loss ran away.
-    fn best_rate(&self, pair: usize) -> usize {
-        let rates = &self.settings().learning_rates;
-        let loss = |rate: usize| {
-            let record = self.record_of(Slot { pair, purpose: Purpose::Sweep, seed: 0, rate });
-            record.and_then(Record::last).map_or(f64::INFINITY, |point| point.loss)
-        };
-        let order = |one: &usize, other: &usize| {
-            loss(*one).total_cmp(&loss(*other)).then(rates[*one].total_cmp(&rates[*other]))
-        };
-        (0..rates.len()).min_by(order).unwrap_or(0)
-    }
-
-    fn record_of(&self, slot: Slot) -> Option<&Record> {
-        let job = self.job(slot);
-        self.records.iter().find(|record| job.is_of(record))
-    }
-
-    fn job(&self, slot: Slot) -> Job {
-        self.comparison.job(&self.pairs, slot)
-    }
-
-    fn settings(&self) -> &Settings {
-        &self.comparison.settings
-    }
-
-    /// How many trainings there are in all.
-    fn trainings(&self) -> usize {
-        self.pairs.len() * (self.settings().rates_to_try().len() + self.settings().seeds as usize)
-    }
-
-    fn outline(&self, threads: usize) -> Outline {
-        let settings = self.settings();
-        let whole =
-            settings.rates_to_try().len() as u64 * settings.sweep_steps + settings.seeds * settings.steps;
-        let left = self.pairs.iter().map(|Pair { cell, task_name, .. }| {
-            let of_pair = |record: &&Record| (&record.cell, &record.task) == (&cell.name, task_name);
-            let done: u64 =
-                self.records.iter().filter(of_pair).map(|record| settings.steps_of(record.purpose)).sum();
-            Left { cell: cell.name.clone(), task: task_name.clone(), steps: whole.saturating_sub(done) }
-        });
-        let left: Vec<Left> = left.collect();
-        let all = whole * self.pairs.len() as u64;
-        let done = all - left.iter().map(|left| left.steps).sum::<u64>();
-        Outline {
-            threads: threads.max(1),
-            trainings: (self.records.len(), self.trainings()),
-            steps: (done, all),
-            left,
-        }
-    }
 }

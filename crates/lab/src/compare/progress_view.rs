@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::estimate::Estimate;
-use super::{Experiment, Job, Outcome, Outline, Purpose, Record, View};
+use super::{Experiment, Job, Outcome, Outline, Purpose, Record, Settings, View};
 use crate::progress::{Progress, Text, digits, duration};
 use crate::tasks::Measure;
 
@@ -18,6 +18,7 @@ use crate::tasks::Measure;
 pub struct ProgressView {
     /// How each task is judged.
     measures: Vec<(String, Measure)>,
+    settings: Settings,
     progress: Progress,
     estimate: Estimate,
     trainings: (usize, usize),
@@ -45,6 +46,7 @@ impl ProgressView {
     pub fn on(progress: Progress, experiment: &Experiment) -> ProgressView {
         ProgressView {
             measures: experiment.tasks.iter().map(|task| (task.name.clone(), task.measure)).collect(),
+            settings: experiment.settings.clone(),
             progress,
             estimate: Estimate::default(),
             trainings: (0, 0),
@@ -101,12 +103,12 @@ impl View for ProgressView {
 
     fn end(&mut self, record: &Record) -> ControlFlow<()> {
         self.trainings.0 += 1;
-        if let Some(index) = self.running.iter().position(|running| running.job.is_of(record)) {
-            let Running { job, step, .. } = self.running.remove(index);
-            // What diverged leaves out steps that others take.
-            self.estimate.done(&job.cell, &job.task, job.steps - step, None);
-            self.steps.0 += job.steps - step;
-        }
+        let running = self.running.iter().position(|running| running.job.is_of(record));
+        let seen = running.map_or(0, |index| self.running.remove(index).step);
+        // What diverged leaves out steps that others take, and of another rank none is seen.
+        let unseen = self.settings.steps_of(record.purpose).saturating_sub(seen);
+        self.estimate.done(&record.cell, &record.task, unseen, None);
+        self.steps.0 += unseen;
         let measure =
             self.measures.iter().find(|(task, _)| *task == record.task).map(|(_, measure)| *measure);
         self.progress.println(&line(record, measure));
@@ -147,4 +149,43 @@ fn line(record: &Record, measure: Option<Measure>) -> String {
         _ => "finished".to_string(),
     };
     format!("{task}  {cell}  {}: {result}", trial(*purpose, *seed, *learning_rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Trial;
+
+    #[test]
+    fn a_training_that_has_ended_has_no_steps_before_it_however_few_were_seen() {
+        let settings = Settings { steps: 100, ..Settings::default() };
+        let experiment = Experiment { cells: Vec::new(), tasks: Vec::new(), settings };
+        let mut view = ProgressView::on(Progress::to_lines(Box::new(std::io::sink())), &experiment);
+        view.begin(&Outline { trainings: (0, 3), steps: (0, 300), ..Outline::default() });
+        let trial = |seed| Trial { purpose: Purpose::Measured, seed, learning_rate: 0.01, hidden: 4 };
+        let job = |seed| Job { cell: "rnn".into(), task: "copy".into(), trial: trial(seed), steps: 100 };
+        let record = |seed, step| Record {
+            cell: "rnn".into(),
+            task: "copy".into(),
+            purpose: Purpose::Measured,
+            seed,
+            learning_rate: 0.01,
+            hidden: 4,
+            parameters: 1,
+            outcome: Outcome::Diverged { step, problem: "the loss is NaN".into() },
+            curve: Vec::new(),
+            milliseconds_per_step: 1.0,
+            bytes: 1,
+            lengths: Vec::new(),
+            behaviour: None,
+        };
+        // All steps, some, and none, as when the first one diverges or another rank has taken them.
+        for (number, steps) in [(1, 100), (2, 7), (3, 0)] {
+            for step in 1..=steps {
+                assert!(view.step(&job(number), step, 0.5).is_continue());
+            }
+            assert!(view.end(&record(number, steps + 1)).is_continue());
+            assert_eq!((view.trainings, view.steps), ((number as usize, 3), (100 * number, 300)));
+        }
+    }
 }

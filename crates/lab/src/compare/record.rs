@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
-use crate::run_dir::number;
+use crate::metrics::number;
 
 /// A training from its start to its end.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

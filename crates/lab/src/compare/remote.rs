@@ -10,7 +10,8 @@ use std::time::Duration;
 use nn::Exchange;
 use tape::RunError;
 
-use super::{CompareError, Record, Slot};
+use super::desk::Slot;
+use super::{CompareError, Record};
 
 /// Between two looks for a message: little beside a training.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -41,17 +42,13 @@ pub(super) fn seats(exchange: &Arc<Exchange>, own: usize) -> Result<Vec<Seat>, S
 impl Seat {
     /// Has a training done, which takes as long as it takes.
     pub fn train(&self, slot: Slot) -> Result<Record, CompareError> {
-        let answer =
-            serde_json::to_vec(&slot).map_err(|error| error.to_string()).and_then(|slot| self.ask(slot));
-        let answer = answer.and_then(|answer| {
-            serde_json::from_slice::<Result<Record, String>>(&answer).map_err(|error| error.to_string())?
-        });
-        answer.map_err(|problem| CompareError::Ranks(format!("rank {}: {problem}", self.rank)))
+        self.ask(slot).map_err(|problem| CompareError::Ranks(format!("rank {}: {problem}", self.rank)))
     }
 
-    fn ask(&self, message: Vec<u8>) -> Result<Vec<u8>, String> {
-        self.send(message)?;
-        next(&self.exchange, self.rank, self.lane)
+    fn ask(&self, slot: Slot) -> Result<Record, String> {
+        self.send(serde_json::to_vec(&slot).map_err(|error| error.to_string())?)?;
+        let answer = next(&self.exchange, self.rank, self.lane)?;
+        serde_json::from_slice::<Result<Record, String>>(&answer).map_err(|error| error.to_string())?
     }
 
     fn send(&self, message: Vec<u8>) -> Result<(), String> {

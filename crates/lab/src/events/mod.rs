@@ -24,8 +24,8 @@ const NAME: &str = "events.out.tfevents.";
 const LONGEST: u64 = 4 << 30;
 
 /// A value that an event gives a tag.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Content<'a> {
+#[derive(Clone, Copy)]
+enum Content<'a> {
     /// A point of a curve.
     Number(f64),
     /// Text, in which TensorBoard reads Markdown.
@@ -71,11 +71,6 @@ impl EventFiles {
         Ok(files)
     }
 
-    /// Whether a file name is one of theirs.
-    pub fn is_theirs(name: &str) -> bool {
-        name.starts_with(NAME)
-    }
-
     /// Appends the numbers and texts of metrics that have a whole `step`, under their names by [`leaves`]; others say
     /// nothing.
     ///
@@ -89,10 +84,7 @@ impl EventFiles {
     }
 
     /// Appends values of a step.
-    ///
-    /// # Errors
-    /// As for [`EventFiles::append_metrics`].
-    pub fn append(&mut self, step: u64, values: &[(String, Content<'_>)]) -> Result<(), FileError> {
+    fn append(&mut self, step: u64, values: &[(String, Content<'_>)]) -> Result<(), FileError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         if self.current.is_none() {
             // Should a reader have seen more than was kept, the start tells it from where on to forget.
@@ -140,13 +132,13 @@ impl EventFiles {
     /// The names of the files, in order.
     fn names(&self) -> Result<Vec<String>, FileError> {
         let names = files::list_folder(&self.folder)?;
-        Ok(names.into_iter().filter(|name| EventFiles::is_theirs(name)).collect())
+        Ok(names.into_iter().filter(|name| name.starts_with(NAME)).collect())
     }
 
     /// A new file whose name sorts after all that are there.
     fn create(&self) -> Result<Current, FileError> {
         let numbers = self.names()?.into_iter().filter_map(|name| name[NAME.len()..].parse().ok());
-        let next = numbers.max().unwrap_or(0_u64) + 1;
+        let next = numbers.max().unwrap_or(0_u64).saturating_add(1);
         let path = self.folder.join(format!("{NAME}{next:06}"));
         let file = OpenOptions::new().append(true).create_new(true).open(&path);
         let file = file.map_err(|error| FileError::system(&path, "made", &error))?;

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use nn::{NamedCell, check_cell};
 
+use super::Outcome;
+
 /// Check cells.
 #[derive(Args)]
 pub struct Check {
@@ -15,7 +17,7 @@ pub struct Check {
 
 impl Check {
     /// Prints the table of each; fails if a property of one does not hold.
-    pub fn run(&self, cells: &[NamedCell]) -> ExitCode {
+    pub fn run(&self, cells: &[NamedCell]) -> Outcome {
         let mut well = true;
         for cell in super::chosen(&self.cells, cells) {
             let report = check_cell(|scope, inputs, hidden| cell.declare(scope, inputs, hidden));
@@ -25,6 +27,6 @@ impl Check {
                 well = false;
             }
         }
-        if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -62,7 +62,7 @@ pub fn run(own: Vec<NamedCell>) -> ExitCode {
     // A reader that has seen enough, such as `head`, ends the program without a word.
     sigpipe::reset();
     let result = match arguments.command {
-        Command::Check(check) => Ok(check.run(&cells)),
+        Command::Check(check) => check.run(&cells),
         Command::Time(time) => time.run(&cells),
         Command::Compare(compare) => compare.run(&cells),
         Command::Report(report) => report.run(),

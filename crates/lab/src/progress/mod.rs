@@ -10,6 +10,7 @@ mod text;
 mod timing;
 mod trend;
 
+pub(crate) use text::broken;
 pub use text::{columns, digits, duration, percent, wrapped};
 pub use timing::Speed;
 pub use trend::Trend;

@@ -15,18 +15,27 @@ pub fn columns() -> usize {
     Term::stdout().size_checked().map_or(WIDEST, |(_, columns)| usize::from(columns).min(WIDEST))
 }
 
+/// Spaces that belong to a word: no line is broken at them.
+const WITHIN_WORDS: [char; 2] = ['\u{a0}', '\u{202f}'];
+
 /// A text whose lines are broken between words so that none has more columns than this. What a line goes on with begins two
 /// columns further in than the line. A word that is longer than a line has one of its own.
 pub fn wrapped(text: &str, columns: usize) -> String {
+    broken(text, columns, INDENT)
+}
+
+/// The same where what a line goes on with begins so much further in.
+pub(crate) fn broken(text: &str, columns: usize, indent: usize) -> String {
+    let is_between = |letter: char| letter.is_whitespace() && !WITHIN_WORDS.contains(&letter);
     let lines = text.lines().map(|line| {
         let begin = &line[..line.len() - line.trim_start().len()];
         let (mut broken, mut width) = (begin.to_string(), begin.len());
         let mut first = true;
-        for word in line.split_whitespace() {
+        for word in line.split(is_between).filter(|word| !word.is_empty()) {
             let more = measure_text_width(word);
             if !first && width + 1 + more > columns {
-                broken += &format!("\n{begin}{:INDENT$}", "");
-                width = begin.len() + INDENT;
+                broken += &format!("\n{begin}{:indent$}", "");
+                width = begin.len() + indent;
             } else if !first {
                 broken.push(' ');
                 width += 1;
@@ -101,6 +110,7 @@ mod tests {
             "name: what was\n  seen\n  cause: this\n    and that",
         );
         check("a donaudampfschifffahrt b", 8, "a\n  donaudampfschifffahrt\n  b");
+        check("p\u{a0}<\u{a0}0.001 holds", 6, "p\u{a0}<\u{a0}0.001\n  holds");
         // A letter of two columns.
         check("犬 犬 犬", 5, "犬 犬\n  犬");
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::text::digits;
+use crate::statistics::range;
 
 /// Blocks that a series has at most; half as many at least, once it is long.
 const WIDEST: usize = 48;
@@ -51,9 +52,7 @@ impl Trend {
 /// The blocks, the first mean and the last; a mean that is no number is a cross.
 impl fmt::Display for Trend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let finite = || self.means.iter().copied().filter(|mean| mean.is_finite());
-        let (low, high) =
-            (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+        let (low, high) = range(self.means.iter().copied()).unwrap_or_default();
         for mean in &self.means {
             let share = if high > low { (mean - low) / (high - low) } else { 0.5 };
             let block = BLOCKS[(share * 7.0).round().clamp(0.0, 7.0) as usize];

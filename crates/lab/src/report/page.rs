@@ -56,7 +56,7 @@ impl Page {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (self.title) }
-                    style { (PreEscaped(include_str!("style.css"))) (PreEscaped(chart::STYLE)) (PreEscaped(self.style)) }
+                    style { (PreEscaped(chart::LIGHT)) (PreEscaped(include_str!("style.css"))) (PreEscaped(chart::STYLE)) (PreEscaped(self.style)) }
                 }
                 body {
                     header {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::escape::{latex, markdown};
+use crate::progress::broken;
 
 /// A table whose rows may stand in groups.
 #[derive(Clone, PartialEq, Debug)]
@@ -121,18 +122,23 @@ impl Table {
         }
     }
 
+    /// The rows of each group in a language with its own sign for bold; a group's name stands in the first of its rows.
+    fn lines(&self, escape: fn(&str) -> String, bold: [&str; 2]) -> Vec<Vec<Vec<String>>> {
+        let row = |group: &Group, place: usize, entries: &[Entry]| {
+            let name = group.name.as_ref().map(|name| if place == 0 { escape(name) } else { String::new() });
+            let entries = entries.iter().map(|entry| entry.line(escape, bold));
+            name.into_iter().chain(entries).collect()
+        };
+        let group = |group: &Group| {
+            group.rows.iter().enumerate().map(|(place, entries)| row(group, place, entries)).collect()
+        };
+        self.groups.iter().map(group).collect()
+    }
+
     /// A table of plain text, in which stars stand around what is set off.
     pub fn text(&self) -> String {
-        let plain = |text: &str| text.to_string();
         let mut rows = vec![self.columns.iter().map(|column| column.title.clone()).collect::<Vec<_>>()];
-        for group in &self.groups {
-            for (place, entries) in group.rows.iter().enumerate() {
-                let name =
-                    group.name.as_ref().map(|name| if place == 0 { name.clone() } else { String::new() });
-                let entries = entries.iter().map(|entry| entry.line(plain, ["*", "*"]));
-                rows.push(name.into_iter().chain(entries).collect());
-            }
-        }
+        rows.extend(self.lines(str::to_string, ["*", "*"]).into_iter().flatten());
         let width = |place: usize| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let mut text = format!("{}.\n\n", self.title);
@@ -144,7 +150,7 @@ impl Table {
             text += "\n";
         }
         for note in &self.notes {
-            text += &format!("\n{}\n", wrapped(note));
+            text += &format!("\n{}\n", broken(note, WIDTH, 0));
         }
         text
     }
@@ -159,14 +165,11 @@ impl Table {
             latex(&self.title),
             heads.join(" & ")
         );
-        for group in &self.groups {
+        for rows in self.lines(latex, ["\\textbf{", "}"]) {
             text.push_str("\\midrule\n");
-            for (place, row) in group.rows.iter().enumerate() {
-                let name =
-                    group.name.as_ref().map(|name| if place == 0 { latex(name) } else { String::new() });
-                let entries = row.iter().map(|entry| entry.line(latex, ["\\textbf{", "}"]));
+            for row in rows {
                 // A line that begins with a bracket would be taken for an option of the line before.
-                let line: Vec<String> = name.into_iter().chain(entries).map(|text| guard(&text)).collect();
+                let line: Vec<String> = row.iter().map(|text| guard(text)).collect();
                 text.push_str(&format!("{} \\\\\n", line.join(" & ")));
             }
         }
@@ -185,13 +188,8 @@ impl Table {
         text.push_str(&row(self.columns.iter().map(|column| markdown(&column.title)).collect()));
         let rules = self.columns.iter().map(|column| if column.numbers { "---:" } else { "---" });
         text.push_str(&format!("|{}|\n", rules.collect::<Vec<_>>().join("|")));
-        for group in &self.groups {
-            for (place, entries) in group.rows.iter().enumerate() {
-                let name =
-                    group.name.as_ref().map(|name| if place == 0 { markdown(name) } else { String::new() });
-                let entries = entries.iter().map(|entry| entry.line(markdown, ["**", "**"]));
-                text.push_str(&row(name.into_iter().chain(entries).collect()));
-            }
+        for entries in self.lines(markdown, ["**", "**"]).into_iter().flatten() {
+            text.push_str(&row(entries));
         }
         for note in &self.notes {
             text.push_str(&format!("\n{}\n", markdown(note)));
@@ -202,23 +200,6 @@ impl Table {
 
 /// How wide a line of notes is in plain text.
 const WIDTH: usize = 100;
-
-/// Sentences in lines of a terminal, broken at plain spaces.
-fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a line from the start");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(word.into());
-        } else {
-            *line += " ";
-            *line += word;
-        }
-    }
-    lines.join("\n")
-}
 
 fn guard(text: &str) -> String {
     if text.starts_with(['[', '*']) { format!("{{}}{text}") } else { text.into() }

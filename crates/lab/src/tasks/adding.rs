@@ -87,6 +87,7 @@ impl Task for Adding {
     fn baseline(&self, _length: usize) -> Baseline {
         Baseline { loss: 1.0 / 6.0, score: 1.0 / 6.0, strategy: "says 1, the mean of the sum".into() }
     }
+
     fn settings(&mut self) -> Vec<Setting<'_>> {
         vec![Setting { name: "steps", range: 2..=LONGEST, value: &mut self.steps }]
     }

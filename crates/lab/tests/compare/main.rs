@@ -3,6 +3,7 @@
 
 mod refusals;
 mod results;
+mod timeless;
 mod trainings;
 
 use std::ops::ControlFlow;
@@ -10,6 +11,7 @@ use std::ops::ControlFlow;
 use lab::compare::{Comparison, Outline, Record, Settings, Size, View};
 use lab::tasks::{Adding, CopyMemory, Task};
 use nn::cells::named;
+use timeless::timeless;
 
 /// Small models, few steps: two cells on two tasks, each with two rates and two seeds.
 fn tiny() -> Comparison {
@@ -36,15 +38,6 @@ fn settings() -> Settings {
         held_out: 8,
         ..Settings::default()
     }
-}
-
-/// The records without what a clock has said.
-fn timeless(mut records: Vec<Record>) -> Vec<Record> {
-    for record in &mut records {
-        record.milliseconds_per_step = 0.0;
-        record.curve.iter_mut().for_each(|point| point.seconds = 0.0);
-    }
-    records
 }
 
 /// Counts what it is told, and stops when so many trainings have ended.

@@ -33,6 +33,20 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     settings(Settings { steps: 0, ..usual() }, "`steps` is 0; give 1 or more");
     settings(Settings { batch: 0, ..usual() }, "`batch` is 0; give 1 or more");
     settings(Settings { size: Size::Hidden(0), ..usual() }, "`hidden` is 0; give 1 or more");
+    // What would never end, or takes more memory than there is.
+    settings(Settings { seeds: u64::MAX, ..usual() }, "`seeds` is 18446744073709551615; give 1000 or less");
+    settings(
+        Settings { steps: u64::MAX, ..usual() },
+        "`steps` is 18446744073709551615; give 1000000000 or less",
+    );
+    settings(
+        Settings { size: Size::Parameters(1 << 40), ..usual() },
+        "`parameters` is 1099511627776; give 100000000 or less",
+    );
+    settings(
+        Settings { size: Size::Hidden(1 << 31), ..usual() },
+        "`hidden` is 2147483648; give 10000 or less",
+    );
     settings(Settings { learning_rates: vec![], ..usual() }, "there is no learning rate; give one or more");
     for (rate, word) in [(0.0, "0"), (-0.1, "-0.1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
         settings(

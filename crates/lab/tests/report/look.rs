@@ -41,26 +41,26 @@ const BROKEN: &str =
 const SKIPPED: &str = "[...document.querySelectorAll('h1, h2, h3, h4')].filter((heading, place, all) =>
     place > 0 && Number(heading.tagName[1]) > Number(all[place - 1].tagName[1]) + 1).map(heading => heading.textContent)";
 
-/// The least contrast of any text on the page's ground (WCAG 2.2, <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>).
-const CONTRAST: &str = "(() => {
+/// The least contrast of colours on the page's ground (WCAG 2.2, <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>).
+const CONTRAST: &str = "const least_contrast = colors => {
     const channels = color => color.match(/[0-9.]+/g).slice(0, 3).map(Number);
     const linear = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
     const light = color => { const [r, g, b] = channels(color).map(linear); return 0.2126 * r + 0.7152 * g + 0.0722 * b };
     const ground = light(getComputedStyle(document.body).backgroundColor);
     const ratio = color => { const l = light(color); return (Math.max(l, ground) + 0.05) / (Math.min(l, ground) + 0.05) };
-    const words = [...document.querySelectorAll('p, a, dt, dd, th, td, small, figcaption, h1, h2, h3, summary')];
-    const drawn = [...document.querySelectorAll('svg text')];
-    return Math.min(...words.map(at => ratio(getComputedStyle(at).color)), ...drawn.map(at => ratio(getComputedStyle(at).fill)));
-})()";
+    return Math.min(...colors.map(ratio));
+}";
 
-/// The least contrast of anything that is drawn and means something.
-const CONTRAST_OF_LINES: &str = "Math.min(...[...document.querySelectorAll('.line, .mark')].map(at => {
-    const channels = color => color.match(/[0-9.]+/g).slice(0, 3).map(Number);
-    const linear = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    const light = color => { const [r, g, b] = channels(color).map(linear); return 0.2126 * r + 0.7152 * g + 0.0722 * b };
-    const [ground, line] = [getComputedStyle(document.body).backgroundColor, getComputedStyle(at).color].map(light);
-    return (Math.max(line, ground) + 0.05) / (Math.min(line, ground) + 0.05);
-}))";
+/// The colours of any text.
+const COLORS_OF_TEXT: &str = "[
+    ...[...document.querySelectorAll('p, a, dt, dd, th, td, small, figcaption, h1, h2, h3, summary')]
+        .map(at => getComputedStyle(at).color),
+    ...[...document.querySelectorAll('svg text')].map(at => getComputedStyle(at).fill),
+]";
+
+/// The colours of anything that is drawn and means something.
+const COLORS_OF_LINES: &str =
+    "[...document.querySelectorAll('.line, .mark')].map(at => getComputedStyle(at).color)";
 
 /// Looks at a page on both screens, in light and in dark.
 pub fn check(browser: &mut Browser, path: &Path) {
@@ -79,10 +79,11 @@ pub fn check(browser: &mut Browser, path: &Path) {
             assert_eq!(browser.evaluate(SILENT), 0);
             assert_eq!(browser.evaluate(BROKEN), 0);
             assert_eq!(browser.evaluate(SKIPPED), json!([]));
-            let contrast = browser.evaluate(CONTRAST).as_f64().unwrap();
-            assert!(contrast >= 4.5, "{scheme}: text has a contrast of {contrast}");
-            let contrast = browser.evaluate(CONTRAST_OF_LINES).as_f64().unwrap();
-            assert!(contrast >= 3.0, "{scheme}: lines have a contrast of {contrast}");
+            for (what, colors, least) in [("text", COLORS_OF_TEXT, 4.5), ("lines", COLORS_OF_LINES, 3.0)] {
+                let expression = format!("(() => {{ {CONTRAST}; return least_contrast({colors}) }})()");
+                let contrast = browser.evaluate(&expression).as_f64().unwrap();
+                assert!(contrast >= least, "{scheme}: {what} of a contrast of {contrast}");
+            }
             ground
         });
         assert!(grounds[0] > 200 && grounds[1] < 60, "light and dark have grounds of {grounds:?}");

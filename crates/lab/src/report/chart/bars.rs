@@ -45,17 +45,17 @@ impl Bars {
             &self.words(),
             html! {
                 (heading(&self.title))
-            text.title x=(at(NUMBERS)) y="31" { (self.ends[0]) }
-            text.title x=(at(WIDTH - NUMBERS)) y="31" text-anchor="end" { (self.ends[1]) }
+                text.title x=(at(NUMBERS)) y="31" { (self.ends[0]) }
+                text.title x=(at(WIDTH - NUMBERS)) y="31" text-anchor="end" { (self.ends[1]) }
                 @for (place, track) in self.tracks.iter().enumerate() {
                     @let y = TOP + ROW * place as f64;
                     @let name = shortened(&track.name, LETTERS, WIDTH / 2.0);
-                @let room = WIDTH - width(&name, LETTERS) - 30.0;
+                    @let room = WIDTH - width(&name, LETTERS) - 30.0;
                     g.(track.look.class()) {
                         (track.look.marker(5.0, y + 5.0, 3.5))
                         text.name x="14" y=(at(y + 9.0)) {
                             title { (track.name) " " (track.part) }
-                        (name) " " tspan.tick { (shortened(&track.part, LETTERS, room)) }
+                            (name) " " tspan.tick { (shortened(&track.part, LETTERS, room)) }
                         }
                         @if let Some(shares) = track.before { g.pale { (track_of(shares, y + 15.0, 5.0)) } }
                         @if let Some(shares) = track.after {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, LETTERS, WIDTH, at, chart, heading};
+use super::frame::{Axis, BOTTOM, Frame, LETTERS, WIDTH, at, chart, heading};
 use super::style::{Look, shortened, width};
 use crate::report::number::{listed, short};
 
@@ -36,7 +36,6 @@ pub struct DotRow {
 
 const ROW: f64 = 30.0;
 const TOP: f64 = 40.0;
-const BOTTOM: f64 = 42.0;
 
 impl Dots {
     /// The chart as SVG.

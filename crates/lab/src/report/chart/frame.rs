@@ -16,6 +16,12 @@ pub struct Axis {
 
 /// The width of every chart in its own units, which a page scales.
 pub(super) const WIDTH: f64 = 400.0;
+/// The height of a chart with a vertical axis.
+pub(super) const HEIGHT: f64 = 280.0;
+/// The room over its plot, for a heading and what the axis measures.
+const TOP: f64 = 48.0;
+/// The room below a plot, for the labels of a horizontal axis and what it measures.
+pub(super) const BOTTOM: f64 = 42.0;
 /// The size of letters in those units.
 pub(super) const LETTERS: f64 = 12.0;
 
@@ -29,6 +35,13 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// The plot of a chart with a vertical axis, which leaves so much room at the right.
+    pub fn upright(y: &Scale, room: f64) -> Frame {
+        let widths = y.ticks().iter().map(|tick| style::width(&tick.label, LETTERS));
+        let left = widths.fold(12.0, f64::max) + 12.0;
+        Frame { left, right: WIDTH - room, top: TOP, bottom: HEIGHT - BOTTOM }
+    }
+
     /// Where a number lies from the left.
     pub fn x(&self, scale: &Scale, value: f64) -> Option<f64> {
         scale.place(value).map(|share| self.left + share * (self.right - self.left))
@@ -39,16 +52,11 @@ impl Frame {
         scale.place(value).map(|share| self.bottom - share * (self.bottom - self.top))
     }
 
-    /// The width that the labels of a vertical axis take.
-    pub fn labels_of(scale: &Scale) -> f64 {
-        let widths = scale.ticks().iter().map(|tick| style::width(&tick.label, LETTERS));
-        widths.fold(12.0, f64::max) + 12.0
-    }
-
-    /// The lines and labels of the ticks of a vertical axis.
-    pub fn rows(&self, scale: &Scale) -> Markup {
+    /// What a vertical axis measures, and its ticks with their lines and labels.
+    pub fn rows(&self, axis: &Axis) -> Markup {
         html! {
-            @for tick in scale.ticks() { @if let Some(y) = self.y(scale, tick.value) {
+            text.title x="0" y="29" { (axis.title) @if axis.scale.is_log() { ", logarithmic" } }
+            @for tick in axis.scale.ticks() { @if let Some(y) = self.y(&axis.scale, tick.value) {
                 path.grid d={ "M" (at(self.left)) " " (at(y)) "H" (at(self.right)) } {}
                 text.tick x=(at(self.left - 6.0)) y=(at(y + 4.0)) text-anchor="end" { (tick.label) }
             } }

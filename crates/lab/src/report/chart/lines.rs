@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, WIDTH, at, chart, heading};
+use super::frame::{Axis, Frame, HEIGHT, at, chart, heading};
 use super::names::{Name, beside_their_ends, room_for};
 use super::scale::Scale;
 use super::style::Look;
 use crate::report::number::{listed, short};
+use crate::statistics::range;
 
 /// A chart of curves.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,30 +82,26 @@ impl Point {
     pub fn bare(x: f64, y: f64) -> Point {
         Point { x, y, low: y, high: y }
     }
-}
 
-const TOP: f64 = 48.0;
-const HEIGHT: f64 = 280.0;
-const BOTTOM: f64 = 42.0;
+    /// A point in the midst of numbers, with a band from the least to the largest of them.
+    pub fn amid(x: f64, y: f64, numbers: &[f64]) -> Point {
+        let (low, high) = range(numbers.iter().copied()).unwrap_or((y, y));
+        Point { x, y, low, high }
+    }
+}
 
 impl Lines {
     /// The chart as SVG.
     pub fn svg(&self) -> Markup {
         let names = self.curves.iter().filter(|curve| curve.form.is_named()).map(|curve| &curve.name);
         let names = names.chain(self.levels.iter().map(|level| &level.name));
-        let frame = Frame {
-            left: Frame::labels_of(&self.y.scale),
-            right: WIDTH - room_for(names.map(String::as_str)),
-            top: TOP,
-            bottom: HEIGHT - BOTTOM,
-        };
+        let frame = Frame::upright(&self.y.scale, room_for(names.map(String::as_str)));
         chart(
             HEIGHT,
             &self.words(),
             html! {
                 (heading(&self.title))
-                text.title x="0" y="29" { (self.y.title) @if self.y.scale.is_log() { ", logarithmic" } }
-                (frame.rows(&self.y.scale))
+                (frame.rows(&self.y))
                 (frame.columns(&self.x, false))
                 @for mark in &self.marks { @if let Some(x) = frame.x(&self.x.scale, mark.value) {
                     path.reference d={ "M" (at(x)) " " (at(frame.top)) "V" (at(frame.bottom)) } {}

@@ -1,6 +1,7 @@
 //! Axes: from numbers to a share of the length, with few round ticks.
 
 use crate::report::number::{fixed, power_of_ten, short};
+use crate::statistics;
 
 /// How numbers lie along an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,12 +122,10 @@ impl Scale {
     }
 }
 
-/// The smallest and the largest finite number, as far as differences of them are finite too.
+/// The least and the largest finite number, as far as differences of them are finite too.
 fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = values.into_iter().filter(|value| value.is_finite()).map(|value| value.clamp(-MOST, MOST));
-    finite.fold(None, |range, value| {
-        Some(range.map_or((value, value), |(from, to): (f64, f64)| (from.min(value), to.max(value))))
-    })
+    let [from, to] = <[f64; 2]>::from(statistics::range(values)?).map(|end| end.clamp(-MOST, MOST));
+    Some((from, to))
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten.

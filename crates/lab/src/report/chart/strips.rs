@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::frame::{Axis, Frame, WIDTH, at, chart, heading};
+use super::frame::{Axis, Frame, HEIGHT, at, chart, heading};
 use super::lines::Reference;
 use super::scale::{Scale, Tick};
 use super::style::Look;
 use crate::report::number::{listed, short};
+use crate::statistics::range;
 
 /// Columns of strokes, in groups.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,19 +46,10 @@ pub struct Strip {
     pub values: Vec<f64>,
 }
 
-const TOP: f64 = 48.0;
-const HEIGHT: f64 = 280.0;
-const BOTTOM: f64 = 42.0;
-
 impl Strips {
     /// The chart as SVG; the largest number of a column has its marker.
     pub fn svg(&self) -> Markup {
-        let frame = Frame {
-            left: Frame::labels_of(&self.y.scale),
-            right: WIDTH - 36.0,
-            top: TOP,
-            bottom: HEIGHT - BOTTOM,
-        };
+        let frame = Frame::upright(&self.y.scale, 36.0);
         let group = (frame.right - frame.left) / self.groups.len().max(1) as f64;
         let tick = |(place, group): (usize, &StripGroup)| Tick {
             value: place as f64 + 0.5,
@@ -73,8 +65,7 @@ impl Strips {
             &self.words(),
             html! {
                 (heading(&self.title))
-                text.title x="0" y="29" { (self.y.title) @if self.y.scale.is_log() { ", logarithmic" } }
-                (frame.rows(&self.y.scale))
+                (frame.rows(&self.y))
                 (frame.columns(&x, false))
                 @for level in &self.levels { @if let Some(y) = frame.y(&self.y.scale, level.value) {
                     path.reference d={ "M" (at(frame.left)) " " (at(y)) "H" (at(frame.right)) } {}
@@ -98,16 +89,15 @@ impl Strips {
         let height = |value: f64| {
             if value == 0.0 { frame.bottom } else { frame.y(&self.y.scale, value).unwrap_or(frame.bottom) }
         };
-        let finite = || strip.values.iter().copied().filter(|value| value.is_finite());
+        let finite = strip.values.iter().copied().filter(|value| value.is_finite());
         // Strokes that an eye would not tell apart are drawn once.
-        let heights: BTreeSet<i64> = finite().map(|value| (height(value) * 2.0).round() as i64).collect();
+        let heights: BTreeSet<i64> = finite.map(|value| (height(value) * 2.0).round() as i64).collect();
         let draw = |twice: &i64| format!("M{} {}h{}", at(left), at(*twice as f64 / 2.0), at(stroke));
         let strokes: String = heights.iter().map(draw).collect();
-        let largest = finite().max_by(f64::total_cmp);
         html! {
             g.(strip.look.class()) {
                 path.strokes d=(strokes) { title { (strip.name) } }
-                @if let Some(largest) = largest {
+                @if let Some((_, largest)) = range(strip.values.iter().copied()) {
                     (strip.look.marker(left + stroke / 2.0, height(largest), (0.3 * stroke).clamp(2.0, 3.5)))
                 }
             }
@@ -117,8 +107,7 @@ impl Strips {
     fn words(&self) -> String {
         let group = |group: &StripGroup| {
             let columns = group.columns.iter().filter_map(|strip| {
-                let finite = || strip.values.iter().copied().filter(|value| value.is_finite());
-                let (least, most) = (finite().min_by(f64::total_cmp)?, finite().max_by(f64::total_cmp)?);
+                let (least, most) = range(strip.values.iter().copied())?;
                 Some(format!("{} from {} to {}", strip.name, short(least), short(most)))
             });
             format!("at {}: {}", group.name, listed(&columns.collect::<Vec<_>>()))

@@ -86,20 +86,13 @@ fn gradient_charts(task: &TaskFacts, seen: &[Seen<'_>]) -> Vec<Markup> {
     let scale = height_of(curves.iter().flatten(), &[], Scale::log);
     let steps = || curves.iter().flatten().flat_map(|curve| curve.points.iter().map(|point| point.x));
     let x = Axis { title: "steps back from the end".into(), scale: Scale::linear(steps()) };
-    let chart = |(curves, heading): (&Vec<Curve>, &str)| {
-        let y = Axis { title: "norm of the gradient".into(), scale: scale.clone() };
+    let y = Axis { title: "norm of the gradient".into(), scale };
+    let chart = |(curves, heading): (Vec<Curve>, &str)| {
+        let title = format!("{heading}: {}", task.name);
         let (levels, marks) = (Vec::new(), Vec::new());
-        Lines {
-            title: format!("{heading}: {}", task.name),
-            x: x.clone(),
-            y,
-            curves: curves.clone(),
-            levels,
-            marks,
-        }
-        .svg()
+        Lines { title, x: x.clone(), y: y.clone(), curves, levels, marks }.svg()
     };
-    curves.iter().zip(HEADINGS).map(chart).collect()
+    curves.into_iter().zip(HEADINGS).map(chart).collect()
 }
 
 fn gradient_curve(cell: &Seen<'_>, when: usize) -> Curve {
@@ -108,12 +101,7 @@ fn gradient_curve(cell: &Seen<'_>, when: usize) -> Curve {
     let point = |back: usize| {
         let norms = runs.iter().filter_map(|run| run.gradient_norms.iter().rev().nth(back).copied());
         let norms: Vec<f64> = norms.filter(|norm| norm.is_finite()).collect();
-        Some(Point {
-            x: back as f64,
-            y: median(&norms)?,
-            low: norms.iter().copied().fold(f64::INFINITY, f64::min),
-            high: norms.iter().copied().fold(0.0, f64::max),
-        })
+        Some(Point::amid(back as f64, median(&norms)?, &norms))
     };
     Curve {
         name: cell.name.into(),

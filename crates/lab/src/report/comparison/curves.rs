@@ -129,10 +129,5 @@ fn curves(comparison: &Comparison, place: usize, along: &Read, read: &Read) -> V
 fn over_seeds(points: &[&Stand], along: &Read, read: &Read) -> Option<Point> {
     let across: Vec<f64> = points.iter().map(|point| along(point)).collect();
     let values: Vec<f64> = points.iter().map(|point| read(point)).filter(|value| value.is_finite()).collect();
-    Some(Point {
-        x: mean(&across)?,
-        y: mean(&values)?,
-        low: values.iter().copied().fold(f64::INFINITY, f64::min),
-        high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    })
+    Some(Point::amid(mean(&across)?, mean(&values)?, &values))
 }

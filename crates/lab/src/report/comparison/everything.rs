@@ -19,8 +19,8 @@ pub(super) fn section(comparison: &Comparison) -> Section {
             (settings(comparison))
             @if !sweep.groups.is_empty() {
                 h3 { "Learning rates" }
-                p { "Each cell's learning rate was chosen on each task by short trainings from a seed that is not measured. The best of \
-                     a row is bold." }
+                p { "Each cell is measured on each task with the learning rate that had the least loss on held-out sequences in short \
+                     trainings, from a seed that is not measured. The best score of a row is bold." }
                 (sweep.html())
             }
             h3 { "Every seed" }

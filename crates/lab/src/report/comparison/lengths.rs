@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::{Comparison, in_units, unit};
 use crate::compare::TaskFacts;
 use crate::report::chart::{Axis, Curve, Form, Lines, Look, Point, Reference, Scale, Tick, height_of};
+use crate::report::number::listed;
 use crate::report::page::{Section, figure};
 use crate::statistics::mean;
 use crate::tasks::Measure;
@@ -29,7 +30,7 @@ pub(super) fn section(comparison: &Comparison) -> Section {
                     that was trained on, the dotted one what is reached at each length without understanding the task."))
             }
             @if !without.is_empty() {
-                p.note { "Not tested at other lengths: " (crate::report::number::listed(&without)) "." }
+                p.note { "Not tested at other lengths: " (listed(&without)) "." }
             }
         },
     )
@@ -83,14 +84,8 @@ fn curves(comparison: &Comparison, place: usize, measure: Measure) -> Vec<Curve>
                 lengths.entry(at.length).or_default().push(in_units(measure, at.score));
             }
         }
-        let point = |(length, scores): (&usize, &Vec<f64>)| {
-            Some(Point {
-                x: *length as f64,
-                y: mean(scores)?,
-                low: scores.iter().copied().fold(f64::INFINITY, f64::min),
-                high: scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            })
-        };
+        let point =
+            |(length, scores): (&usize, &Vec<f64>)| Some(Point::amid(*length as f64, mean(scores)?, scores));
         let points: Vec<Point> = lengths.iter().filter_map(point).collect();
         (points.len() > 1).then(|| Curve { name: name.into(), look, points, form: Form::Marked })
     };

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::verdict::{LEVEL, Verdict};
+use super::verdict::{LEVEL, Rival, Verdict};
 use super::{Comparison, plain_score};
 use crate::compare::{Size, TaskFacts};
 use crate::report::number::{count, listed, p_value, short, some};
@@ -183,20 +183,31 @@ fn sentence(comparison: &Comparison, place: usize, task: &TaskFacts) -> String {
             "{start}; no significance is claimed while trainings are missing or some of it diverged."
         );
     }
-    let close =
-        verdict.rivals.iter().filter_map(|rival| Some((rival.cell, rival.p.filter(|p| *p >= LEVEL)?)));
-    let close: Vec<String> = close.map(|(cell, p)| format!("{} ({})", name(cell), p_value(p))).collect();
-    let untested = verdict.rivals.iter().filter(|rival| rival.p.is_none());
-    let untested: Vec<&str> = untested.map(|rival| name(rival.cell)).collect();
-    let beaten = verdict.rivals.iter().filter(|rival| rival.p.is_some_and(|p| p < LEVEL));
-    let beaten: Vec<&str> = beaten.map(|rival| name(rival.cell)).collect();
-    let beaten = (!beaten.is_empty()).then(|| format!(", significantly better than {}", listed(&beaten)));
-    let close =
-        (!close.is_empty()).then(|| format!(", but the difference from {} may be chance", listed(&close)));
-    let untested =
-        (!untested.is_empty()).then(|| format!("; too few scores to test it against {}", listed(&untested)));
-    let [beaten, close, untested] = [beaten, close, untested].map(Option::unwrap_or_default);
-    format!("{start}{beaten}{close}{untested}.")
+    format!("{start}{}.", differences(&verdict.rivals, name))
+}
+
+/// Which cells the best one is better than, from which it may differ by chance, and of which too little is known.
+fn differences<'a>(rivals: &[Rival], name: impl Fn(usize) -> &'a str) -> String {
+    let (mut beaten, mut close, mut untested) = (Vec::new(), Vec::new(), Vec::new());
+    for rival in rivals {
+        let name = name(rival.cell);
+        match rival.p {
+            Some(p) if p < LEVEL => beaten.push(name),
+            Some(p) => close.push(format!("{name} ({})", p_value(p))),
+            None => untested.push(name),
+        }
+    }
+    let mut words = String::new();
+    if !beaten.is_empty() {
+        words += &format!(", significantly better than {}", listed(&beaten));
+    }
+    if !close.is_empty() {
+        words += &format!(", but the difference from {} may be chance", listed(&close));
+    }
+    if !untested.is_empty() {
+        words += &format!("; too few scores to test it against {}", listed(&untested));
+    }
+    words
 }
 
 /// What did not work: cells that diverged, and cells that are no better than the baseline.
