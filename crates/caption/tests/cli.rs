@@ -325,6 +325,14 @@ fn failures_name_what_and_where_and_leave_nothing_behind() {
     check(&["serve", &setting.run], &["features of length 4", "caption encode"]);
     check(&["serve", &missing], &["nowhere", "checkpoint"]);
     check(&["evaluate", &setting.run, "--data", &setting.data, "--split", "test"], &["no test split"]);
+
+    // Captions in other words would be numbers that mean something else to the model.
+    let vocabulary = Path::new(&setting.data).join("coco2014_vocab.json");
+    fs::write(&vocabulary, fs::read_to_string(&vocabulary).unwrap().replace("dog", "cat")).unwrap();
+    for command in ["evaluate", "report"] {
+        let expected = ["is `dog` to the model and `cat` in the data", "that the model was trained on"];
+        check(&[command, &setting.run, "--data", &setting.data], &expected);
+    }
 }
 
 #[test]
@@ -466,6 +474,7 @@ fn options_that_contradict_one_another_get_one_message_and_leave_nothing() {
         (&["--label-smoothing", "1"], "the label smoothing is 1"),
         (&["--cell", "gru", "--dropout-state", "0.5"], "hands its state on"),
         (&["--patience", "0"], "the patience of the training is 0"),
+        (&["--epochs", "18446744073709551615", "--learning-rate", "0"], "the learning rate is 0"),
     ] {
         let message = fail(1, &borrowed(&setting.train(&setting.run, options)));
         assert!(message.contains(expected) && message.lines().count() == 1, "{options:?}: {message}");

@@ -16,7 +16,7 @@ use lab::run_dir::read_config;
 use crate::Outcome;
 use crate::data::{DataChoice, Loaded, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{check_input, find_checkpoint};
+use crate::runs::{check_data, find_checkpoint};
 
 /// The side of pictures from files, in pixels.
 const SIDE: u32 = 256;
@@ -115,7 +115,7 @@ impl Report {
 
     fn described(&self, model: &mut Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
         let (split, _) = loaded.part(self.split)?;
-        check_input(model, &loaded.data, split)?;
+        check_data(model, &loaded.data, split)?;
         let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
         let described =
