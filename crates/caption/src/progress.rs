@@ -149,7 +149,7 @@ mod tests {
             epoch: (3, 10),
             step: (1200, 4000),
             loss_per_caption: 31.4159,
-            loss_per_token: 2.71828,
+            loss_per_token: 2.7184,
             captions_per_second: Some(812.3),
             remaining: Some(Duration::from_secs(133)),
         };
