@@ -7,6 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use caption::data::encoder::{Card, Origin};
+use caption::data::stored::store;
+use caption::data::{Captions, Dataset, END, Pictures, START, Split, Vocabulary};
 use tempfile::TempDir;
 use tiny::tiny_data;
 
@@ -218,6 +221,47 @@ fn a_model_that_attends_is_reported_with_maps_and_scored_from_its_files() {
     assert!(said["val/0.png"].is_string(), "{said}");
     for line in evaluated.lines().skip_while(|line| !line.starts_with("DIAGNOSIS")) {
         assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn maps_of_an_encoders_grid_lie_over_what_the_encoder_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let [prepared, run, pictures] =
+        ["data.safetensors", "run", "pictures"].map(|name| folder.path().join(name).display().to_string());
+    let part = |name: &str, count: usize| Split {
+        pictures: Pictures::Grid {
+            rows: 2,
+            columns: 2,
+            width: 3,
+            data: (0..12 * count).map(|at| (at % 7) as f32).collect(),
+        },
+        names: (0..count).map(|number| format!("{name}{number}.png")).collect(),
+        captions: Captions { width: 4, ids: [START, 4, 5, END].repeat(count) },
+        picture_of: (0..count).collect(),
+        references: vec![vec![vec!["a".into(), "dog".into()]]; count],
+    };
+    // An encoder of pictures that are twice as wide as high, which files are not.
+    let card = Card { size: Some([32, 64]), ..Card::default() };
+    let data = Dataset {
+        vocabulary: Vocabulary::new(["a", "dog"].map(String::from)),
+        train: part("t", 4),
+        val: part("v", 2),
+        test: None,
+        origin: Some(Origin { file: "encoder.onnx".into(), sha256: "0".repeat(64), card }),
+    };
+    store(Path::new(&prepared), &data, "grids").unwrap();
+    fs::create_dir(&pictures).unwrap();
+    for name in &data.val.names {
+        image::RgbImage::new(100, 80).save(Path::new(&pictures).join(name)).unwrap();
+    }
+    let model = "--model attention --hidden 6 --embedding 4 --batch 2 --epochs 1";
+    let fixed = ["train", "--data", &prepared, "--out", &run];
+    succeed(&fixed.into_iter().chain(model.split(' ')).collect::<Vec<_>>());
+    succeed(&["report", &run, "--pictures", &pictures]);
+    let page = fs::read_to_string(Path::new(&run).join("report.html")).unwrap();
+    for expected in ["data:image/jpeg;base64,", "of 2 by 2, with", "viewBox=\"0 0 84 42.00\""] {
+        assert!(page.contains(expected), "{expected}");
     }
 }
 
