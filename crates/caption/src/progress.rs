@@ -1,6 +1,5 @@
-//! What a person sees while a captioner is trained, in a captioner's words.
-//!
-//! [`line`](fn@line) makes the text; where it is shown is the business of [`lab::progress`].
+//! What a person sees while a captioner is trained, in a captioner's words; where it is shown is the business of
+//! [`lab::progress`].
 
 use std::io::Write;
 use std::time::Duration;
@@ -86,41 +85,18 @@ impl Progress {
 }
 
 /// How a training stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Snapshot {
+#[derive(Clone, Copy)]
+struct Snapshot {
     /// The pass over the data, from 1, and how many there will be.
-    pub epoch: (u64, u64),
+    epoch: (u64, u64),
     /// Steps done, and how many there will be.
-    pub step: (u64, u64),
-    /// The loss summed over a caption, averaged over captions.
-    pub loss_per_caption: f64,
-    /// The loss averaged over words.
-    pub loss_per_token: f64,
+    step: (u64, u64),
+    loss_per_caption: f64,
+    loss_per_token: f64,
     /// Speed, once it is known.
-    pub captions_per_second: Option<f64>,
+    captions_per_second: Option<f64>,
     /// How long the rest will take, once it is known.
-    pub remaining: Option<Duration>,
-}
-
-/// One line for people, without a line end.
-///
-/// ```
-/// use caption::progress::{Snapshot, line};
-/// let snapshot = Snapshot {
-///     epoch: (3, 10),
-///     step: (1200, 4000),
-///     loss_per_caption: 31.4159,
-///     loss_per_token: 2.71828,
-///     captions_per_second: Some(812.3),
-///     remaining: Some(std::time::Duration::from_secs(133)),
-/// };
-/// assert_eq!(
-///     line(&snapshot),
-///     "epoch 3/10  step 1200/4000 (30%)  loss 31.42/caption 2.718/token  812 captions/s  2m 13s left",
-/// );
-/// ```
-pub fn line(snapshot: &Snapshot) -> String {
-    format!("{}{}", standing(snapshot), outlook(snapshot))
+    remaining: Option<Duration>,
 }
 
 /// Where the training is and what it has learned; 80 columns hold it.
@@ -162,11 +138,25 @@ mod tests {
 
     #[test]
     fn a_line_tells_what_is_known() {
-        let check = |snapshot: &Snapshot, expected: &str| assert_eq!(line(snapshot), expected);
+        let check = |snapshot: &Snapshot, expected: &str| {
+            assert_eq!(standing(snapshot) + &outlook(snapshot), expected);
+        };
         let start = snapshot();
         check(&start, "epoch 1/10  step 1/400 (0%)  loss 79.50/caption 6.910/token");
         let slow = Snapshot { captions_per_second: Some(0.75), ..start };
         check(&slow, "epoch 1/10  step 1/400 (0%)  loss 79.50/caption 6.910/token  0.7500 captions/s");
+        let underway = Snapshot {
+            epoch: (3, 10),
+            step: (1200, 4000),
+            loss_per_caption: 31.4159,
+            loss_per_token: 2.7184,
+            captions_per_second: Some(812.3),
+            remaining: Some(Duration::from_secs(133)),
+        };
+        check(
+            &underway,
+            "epoch 3/10  step 1200/4000 (30%)  loss 31.42/caption 2.718/token  812 captions/s  2m 13s left",
+        );
         let end = Snapshot { step: (400, 400), remaining: Some(Duration::ZERO), ..start };
         check(&end, "epoch 1/10  step 400/400 (100%)  loss 79.50/caption 6.910/token");
         let lost = Snapshot { loss_per_caption: f64::NAN, loss_per_token: f64::INFINITY, ..start };

@@ -163,14 +163,24 @@ impl Serialize for Scored {
     }
 }
 
-/// Names of pictures as ids, of which no two are the same: one that was there before is given a number, `dog.jpg #2`.
+/// Names of pictures as ids, of which no two are the same: one that was there before is given a number, `dog.jpg #2`, and
+/// the next where another picture has that name.
 pub fn ids(names: &[String]) -> Vec<String> {
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
     let mut times: HashMap<&str, usize> = HashMap::new();
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
-        let times = times.entry(name).or_default();
+        let times = times.entry(name).or_insert(0);
         *times += 1;
-        ids.push(if *times == 1 { name.clone() } else { format!("{name} #{times}") });
+        let mut id = name.clone();
+        while *times > 1 {
+            id = format!("{name} #{times}");
+            if taken.insert(id.clone()) {
+                break;
+            }
+            *times += 1;
+        }
+        ids.push(id);
     }
     ids
 }

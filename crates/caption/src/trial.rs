@@ -11,7 +11,7 @@ use crate::data::scenes::{Scenes, Verdict, judge};
 use crate::error::Error;
 use crate::evaluate::{SceneScores, describe_all, score_scenes};
 use crate::model::{Decoding, Input, ModelSettings};
-use crate::training::{Draw, Recipe, Schedule, Training};
+use crate::training::{Recipe, Training};
 
 /// Validation pictures whose captions are shown.
 const SHOWN: usize = 4;
@@ -62,23 +62,13 @@ pub fn on_scenes(cell: &NamedCell, scenes: &Scenes, steps: u64) -> Result<Trial,
     let data = &generated.dataset;
     let settings = ModelSettings {
         input: Input::of(&data.train),
-        cell: cell.name.clone(),
         embedding: 64,
         hidden: 128,
         vocabulary: data.vocabulary.len(),
         picture_at_every_step: true,
         ..ModelSettings::default()
     };
-    let recipe = Recipe {
-        steps,
-        batch: 64,
-        learning_rate: 2e-3,
-        schedule: Schedule::Cosine,
-        clip: Some(5.0),
-        seed: 1,
-        draw: Draw::Epochs,
-        ..Recipe::default()
-    };
+    let recipe = Recipe { steps, batch: 64, learning_rate: 2e-3, ..Recipe::default() };
     let vocabulary = data.vocabulary.clone();
     let mut training = Training::with_cell(settings, recipe, vocabulary, data.train.captions.len(), cell)?;
     let (loss_before, _) = training.losses(&data.val, recipe.batch)?;

@@ -1,7 +1,9 @@
 //! Captioners that are broken on purpose are found out, and sound ones are left in peace.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use caption::data::scenes::Scenes;
+#[allow(dead_code, reason = "the server and reports are tested with others of these models")]
+mod trained;
+
 use caption::data::{Captions, END, Pictures, START, Split, UNKNOWN, Vocabulary};
 use caption::diagnosis::{Observed, Symptom};
 use caption::evaluate::{best, decode_pictures, losses, losses_of_exchanged};
@@ -19,16 +21,9 @@ struct Broken {
 
 impl Broken {
     fn new() -> Broken {
-        let data = Scenes::small().generate().unwrap().dataset;
-        let settings = ModelSettings {
-            input: Input::of(&data.val),
-            cell: "gru".into(),
-            embedding: 8,
-            hidden: 12,
-            vocabulary: data.vocabulary.len(),
-            picture_at_every_step: false,
-            ..ModelSettings::default()
-        };
+        let data = trained::data();
+        let settings =
+            ModelSettings { cell: "gru".into(), picture_at_every_step: false, ..trained::small(&data) };
         let mut params = Params::seeded(DType::F32, 2);
         let model = Captioner::new(&mut params, &settings, &cells::named("gru").unwrap());
         // Pictures are told apart before anything is learned, so that only what is broken shows.

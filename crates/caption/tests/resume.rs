@@ -1,22 +1,14 @@
 //! A training that was saved and resumed goes on with the bits of one that was not interrupted, whatever its options.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "the server and reports are tested with others of these models")]
+mod trained;
+
 use caption::data::Dataset;
-use caption::data::scenes::Scenes;
-use caption::model::{Architecture, Dropouts, Input, ModelSettings};
+use caption::model::{Architecture, Dropouts, ModelSettings};
 use caption::training::{Draw, Metric, Recipe, Rule, SavedState, Schedule, Training, Validation};
 use lab::checkpoint;
-
-fn settings(data: &Dataset) -> ModelSettings {
-    ModelSettings {
-        input: Input::of(&data.train),
-        embedding: 8,
-        hidden: 12,
-        vocabulary: data.vocabulary.len(),
-        picture_at_every_step: true,
-        ..ModelSettings::default()
-    }
-}
+use trained::{data, saved, small};
 
 fn recipe() -> Recipe {
     Recipe { steps: 6, batch: 8, clip: Some(1.0), seed: 4, ..Recipe::default() }
@@ -44,15 +36,10 @@ fn run(training: &mut Training, data: &Dataset, to: u64) {
 fn check(data: &Dataset, settings: &ModelSettings, recipe: Recipe) {
     let mut whole = training(data, settings, recipe);
     run(&mut whole, data, 6);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("part.json");
     for cut in [0, 3, 4] {
         let mut first = training(data, settings, recipe);
         run(&mut first, data, cut);
-        let (tensors, state) = first.saved();
-        checkpoint::save(&path, &tensors, &state).unwrap();
-
-        let mut resumed = Training::resumed(&checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
+        let mut resumed = Training::resumed(&saved(&first)).unwrap();
         assert_eq!((resumed.step, resumed.watch), (cut, first.watch));
         assert_eq!(resumed.learning_rate(), first.learning_rate());
         run(&mut resumed, data, 6);
@@ -64,8 +51,8 @@ fn check(data: &Dataset, settings: &ModelSettings, recipe: Recipe) {
 
 #[test]
 fn an_interruption_leaves_no_trace_with_any_recipe() {
-    let data = Scenes::small().generate().unwrap().dataset;
-    let plain = settings(&data);
+    let data = data();
+    let plain = small(&data);
     let plateau = Schedule::Plateau { factor: 0.5, patience: 2 };
     for recipe in [
         recipe(),
@@ -83,7 +70,7 @@ fn an_interruption_leaves_no_trace_with_any_recipe() {
 
 #[test]
 fn an_interruption_leaves_no_trace_where_steps_are_left_out() {
-    let data = Scenes::small().generate().unwrap().dataset;
+    let data = data();
     let steps = |training: &mut Training, to: u64| {
         while training.step < to {
             training.take_step(&data.train).unwrap();
@@ -91,31 +78,27 @@ fn an_interruption_leaves_no_trace_where_steps_are_left_out() {
     };
     // So close that many steps are left out, once the first 25 have told what is usual.
     let recipe = Recipe { steps: 40, skip_outliers: Some(0.1), ..recipe() };
-    let mut whole = training(&data, &settings(&data), recipe);
+    let mut whole = training(&data, &small(&data), recipe);
     steps(&mut whole, 40);
     assert!((1..15).contains(&whole.skipped()), "{}", whole.skipped());
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("part.json");
     for cut in [10, 32] {
-        let mut first = training(&data, &settings(&data), recipe);
+        let mut first = training(&data, &small(&data), recipe);
         steps(&mut first, cut);
-        let (tensors, state) = first.saved();
-        checkpoint::save(&path, &tensors, &state).unwrap();
-        let mut resumed = Training::resumed(&checkpoint::load::<SavedState>(&path).unwrap()).unwrap();
+        let mut resumed = Training::resumed(&saved(&first)).unwrap();
         assert_eq!(resumed.skipped(), first.skipped());
         steps(&mut resumed, 40);
         assert!(weights(&whole) == weights(&resumed), "cut at {cut}");
         assert_eq!(whole.skipped(), resumed.skipped());
     }
     // A recipe without the option leaves nothing out, and its checkpoints say nothing of it.
-    let plain = training(&data, &settings(&data), Recipe { skip_outliers: None, ..recipe });
+    let plain = training(&data, &small(&data), Recipe { skip_outliers: None, ..recipe });
     assert!(!serde_json::to_string(&plain.saved().1).unwrap().contains("norms"));
 }
 
 #[test]
 fn an_interruption_leaves_no_trace_in_any_model() {
-    let data = Scenes::small().generate().unwrap().dataset;
-    let plain = settings(&data);
+    let data = data();
+    let plain = small(&data);
     let dropout = Dropouts { inputs: 0.2, state: 0.3, scores: 0.4 };
     let everywhere = Dropouts { state: 0.0, ..dropout };
     let transformer = Architecture::Transformer { layers: 2, heads: 2, positions: 30, norm_first: true };
@@ -143,16 +126,16 @@ fn an_interruption_leaves_no_trace_in_any_model() {
 
 #[test]
 fn other_data_than_before_is_refused() {
-    let data = Scenes::small().generate().unwrap().dataset;
-    let mut training = training(&data, &settings(&data), recipe());
+    let data = data();
+    let mut training = training(&data, &small(&data), recipe());
     let error = training.take_step(&data.train.first(5)).unwrap_err();
     assert!(error.to_string().contains("320 captions and cannot go on with 5"), "{error}");
 }
 
 #[test]
 fn words_that_the_weights_were_not_trained_with_are_refused() {
-    let data = Scenes::small().generate().unwrap().dataset;
-    let training = training(&data, &settings(&data), recipe());
+    let data = data();
+    let training = training(&data, &small(&data), recipe());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.json");
     let (tensors, mut state) = training.saved();

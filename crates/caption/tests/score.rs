@@ -128,6 +128,16 @@ fn numbers_are_those_computed_by_hand_and_each_says_its_convention() {
 }
 
 #[test]
+fn no_two_ids_are_the_same_whatever_the_names() {
+    let check = |names: &[&str], expected: &[&str]| {
+        assert_eq!(ids(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>()), expected);
+    };
+    check(&["a", "a", "a #2"], &["a", "a #3", "a #2"]);
+    check(&["a #2", "a", "a", "a #2", "a"], &["a #2", "a", "a #3", "a #2 #2", "a #4"]);
+    check(&[], &[]);
+}
+
+#[test]
 fn what_is_written_is_read_as_it_was() {
     let ids = ids(&["b", "a", "b", "b"].map(String::from));
     assert_eq!(ids, ["b", "a", "b #2", "b #3"]);

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::sync::Barrier;
 use std::time::Duration;
 
+use caption::data::picture::Fit;
 use caption::model::{Beam, Decoding, Input, Method};
 use caption::serve::{Bounds, Server};
 use caption::training::Model;
@@ -152,6 +153,20 @@ fn words_come_with_where_the_model_looked() {
     }
     let plain = Running::start(bounds()).describe("", &picture(2).0).json();
     assert!(plain["captions"][0]["attention"].is_null() && plain["captions"][0]["text"].is_string());
+}
+
+#[test]
+fn a_picture_of_one_place_has_nowhere_to_look() {
+    let (png, _) = picture(0);
+    let looks = |input: Input, numbers: usize| {
+        let model = trained::never_ending(trained::untrained(input, trained::transformer(), Fit::WHOLE));
+        let answer = Running::seeing(model, numbers, bounds()).describe("?longest=2", &png).json();
+        answer["captions"][0]["attention"].clone()
+    };
+    assert_eq!(looks(Input::Features { width: 3 }, 3), Value::Null);
+    assert_eq!(looks(Input::Grid { rows: 1, columns: 1, width: 3 }, 3), Value::Null);
+    let several = looks(Input::Grid { rows: 2, columns: 1, width: 3 }, 6);
+    assert_eq!((&several["rows"], &several["columns"]), (&json!(2), &json!(1)), "{several}");
 }
 
 #[test]

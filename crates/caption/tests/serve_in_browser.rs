@@ -17,6 +17,8 @@ mod trained;
 use std::path::Path;
 
 use browser::Browser;
+use caption::data::picture::Fit;
+use caption::model::Input;
 use caption::serve::Bounds;
 use serde_json::{Value, json};
 use setting::{Running, picture, png};
@@ -320,6 +322,36 @@ fn where_the_model_looked_is_shown_in_a_browser() {
         browser.evaluate("[playing, document.getElementById('map').dataset.place]"),
         json!([null, ""])
     );
+}
+
+#[test]
+fn a_look_lies_over_what_the_encoder_of_the_features_sees() {
+    let Some(program) = browser::find() else {
+        println!("skipped: there is no Chromium in the search path to open the page with");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.png");
+    std::fs::write(&file, png(96, 32, vec![90; 3 * 96 * 32])).unwrap();
+    let mut browser = Browser::start(&program, &folder.path().join("browser"));
+    // Of 96 by 32 pixels the middle square has 32 a side, and half of that 16; what is stretched is seen whole.
+    let square = json!([40, 8, 16, 16]);
+    for (fit, expected) in [(Fit::Crop(0.5), square), (Fit::Stretch, json!([0, 0, 96, 32]))] {
+        let input = Input::Grid { rows: 4, columns: 4, width: 3 };
+        let model = trained::never_ending(trained::untrained(input, trained::ATTENTION, fit));
+        let running = Running::seeing(model, 4 * 4 * 3, Bounds::default());
+        let server = format!("http://{}", running.address);
+        let mut events = browser.open(&server, 1280, 900, "light");
+        until(&mut browser, "card !== null");
+        browser.evaluate("document.querySelector('[name=longest]').value = 2");
+        choose(&mut browser, &file);
+        browser.evaluate("buttons()[0].click()");
+        let seen = "['x', 'y', 'width', 'height'].map(of => Number(document.querySelector('#map .seen').getAttribute(of)))";
+        assert_eq!(browser.evaluate(seen), expected, "{fit:?}");
+        assert_eq!(browser.evaluate(LOOK), json!(["0", [0]]));
+        events.extend(browser.events());
+        assert_eq!(troubles(&events, &server), Vec::<Value>::new(), "{fit:?}");
+    }
 }
 
 /// A picture of 32 rows ten times as large.

@@ -1,29 +1,21 @@
 //! What each option of a training does, held against formulas by hand and against trainings without it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "the server and reports are tested with others of these models")]
+mod trained;
+
 use caption::data::batch::Batch;
-use caption::data::scenes::Scenes;
 use caption::data::{Dataset, NULL, Pictures, START, UNKNOWN};
 use caption::metrics::CiderD;
-use caption::model::{Architecture, Dropouts, Input, ModelSettings};
+use caption::model::{Architecture, Dropouts, ModelSettings};
 use caption::training::{
     Metric, Model, Recipe, Rewards, Rule, Schedule, Training, Validation, reward_references,
 };
 use tape::Engine;
-
-fn data() -> Dataset {
-    Scenes::small().generate().unwrap().dataset
-}
+use trained::data;
 
 fn training(data: &Dataset, change: impl FnOnce(&mut ModelSettings, &mut Recipe)) -> Training {
-    let mut settings = ModelSettings {
-        input: Input::of(&data.train),
-        embedding: 8,
-        hidden: 12,
-        vocabulary: data.vocabulary.len(),
-        picture_at_every_step: true,
-        ..ModelSettings::default()
-    };
+    let mut settings = trained::small(data);
     let mut recipe = Recipe { steps: 6, batch: 8, ..Recipe::default() };
     change(&mut settings, &mut recipe);
     let captions = data.train.captions.len();
@@ -251,16 +243,12 @@ fn words_that_are_never_said_leave_their_probability_to_the_others() {
     assert!((found - expected).abs() < 1e-5 * expected, "{found} and {expected}");
 }
 
-/// A model that has learned a little of scenes, and a training of its own on rewards.
+/// A model that has learned a little of scenes.
 fn taught(data: &Dataset, change: impl FnOnce(&mut ModelSettings, &mut Recipe)) -> Model {
     let mut training = training(data, change);
     let count = training.recipe.steps as usize;
     steps(&mut training, data, count);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("taught.json");
-    let (tensors, state) = training.saved();
-    lab::checkpoint::save(&path, &tensors, &state).unwrap();
-    Model::load(&path).unwrap()
+    trained::model(&training)
 }
 
 #[test]
@@ -300,11 +288,7 @@ fn rewards_rise(few: &Dataset, model: &Model, cider: &CiderD<'_>, samples: usize
     for _ in 0..2 {
         first.take_reward_step(&few.train, cider).unwrap();
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("part.json");
-    let (tensors, state) = first.saved();
-    lab::checkpoint::save(&path, &tensors, &state).unwrap();
-    let mut resumed = Training::resumed(&lab::checkpoint::load(&path).unwrap()).unwrap();
+    let mut resumed = Training::resumed(&trained::saved(&first)).unwrap();
     for expected in &found[2..5] {
         assert_eq!(resumed.take_reward_step(&few.train, cider).unwrap().rewards.unwrap(), *expected);
     }

@@ -1,6 +1,6 @@
 //! The whole captioner: its loss and the gradients of all eight parameters.
 
-use nn::{AnyCell, Layout, Lstm, Params, VanillaRnn};
+use nn::{AnyCell, Lstm, Params, VanillaRnn};
 use rand::RngExt;
 use tape::{RunError, Tape, Tensor, Var};
 
@@ -8,7 +8,7 @@ use super::formula::{Bench, Formula, Number};
 use crate::data::NULL;
 use crate::data::batch::Batch;
 use crate::handwritten::{Captioning, CaptioningSizes, Cell, PerParameter, Witness};
-use crate::model::{Captioner, Input, ModelSettings};
+use crate::model::{Captioner, Input, ModelSettings, batch_of};
 
 pub(super) fn compare(bench: &mut Bench<'_>) -> Result<(), RunError> {
     for cell in [Cell::Rnn, Cell::Lstm] {
@@ -43,20 +43,7 @@ const NAMES: [&str; 8] =
 
 impl CaptioningFormula {
     fn batch(&self) -> Batch {
-        let CaptioningSizes { n, t, .. } = self.sizes;
-        let rows = || self.captions.chunks_exact(t);
-        let captions_out: Vec<i32> = rows().flat_map(|row| &row[1..]).copied().collect();
-        let length = |row: &[i32]| row.iter().rposition(|word| *word != NULL).map_or(0, |last| last + 1);
-        let lengths: Vec<usize> = captions_out.chunks_exact(t - 1).map(length).collect();
-        Batch {
-            indices: (0..n).collect(),
-            steps: t - 1,
-            captions_in: rows().flat_map(|row| &row[..t - 1]).copied().collect(),
-            layout: Layout::new(t - 1, &lengths),
-            mask: captions_out.iter().map(|word| *word != NULL).collect(),
-            captions_out,
-            pictures: Vec::new(),
-        }
+        batch_of(&self.captions.chunks_exact(self.sizes.t).map(<[i32]>::to_vec).collect::<Vec<_>>())
     }
 }
 
@@ -90,7 +77,6 @@ impl Formula for CaptioningFormula {
             embedding: w,
             hidden: h,
             vocabulary: v,
-            picture_at_every_step: false,
             ..ModelSettings::default()
         };
         Captioner::with_cell(params, &settings, |params| {

@@ -4,7 +4,7 @@ use tape::{DType, Engine, RunError, try_grad};
 
 use super::Row;
 use super::captioner::CaptioningFormula;
-use super::formula::{Bench, Formula, forward};
+use super::formula::{Bench, Formula, Stage, forward};
 use super::layers::EmbeddingFormula;
 use super::recurrences::{LstmFormula, LstmStepFormula, RnnFormula, RnnStepFormula};
 use crate::reference::{CAPTIONERS, Captioner, LOSS_PRINTED_TO, PRINTED_TO, Summary, TABLES, Table};
@@ -66,7 +66,7 @@ fn captioning(captioner: &Captioner, bench: &mut Bench<'_>) -> Result<(), RunErr
         captions: captioner.captions(),
     };
     let values: Vec<Vec<f64>> = captioner.parameters().named().map(|(_, values)| values.clone()).into();
-    let stage = super::formula::Stage::new(&formula, DType::F64, &values);
+    let stage = Stage::new(&formula, DType::F64, &values);
     let tape = stage.params.tape();
     let loss = stage.record(&formula, &tape)[0];
     let arrays: Vec<_> = formula.arrays().iter().map(|(name, _)| stage.var(&tape, name)).collect();

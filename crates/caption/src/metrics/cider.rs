@@ -187,7 +187,7 @@ mod tests {
         close(&cider_d_per_item(&hypotheses, &references), expected_d, 1e-12);
     }
 
-    // In all of these there are two items and no n-gram is in both, so every weight is ln 2 and cancels.
+    // Where a test says nothing else, there are two items and no n-gram is in both, so every weight is ln 2 and cancels.
 
     #[test]
     fn orders_that_a_caption_is_too_short_for_count_zero() {

@@ -136,11 +136,23 @@ impl ModelSettings {
     /// # Errors
     /// If settings are out of bounds or contradict one another; the message says which and what to do.
     pub fn check(&self, cell: &NamedCell) -> Result<(), Error> {
-        let refused = |problem: String| Err(Error::Mismatch(problem));
+        self.check_sizes().map_err(Error::Mismatch)?;
+        match self.architecture {
+            Architecture::Transformer { layers, heads, positions, .. } => {
+                self.check_transformer([layers, heads, positions])
+            }
+            Architecture::Attention { width: 0 } => Err("attention of width 0; give 1 or more".into()),
+            Architecture::Recurrent | Architecture::Attention { .. } => self.check_around(cell),
+        }
+        .map_err(Error::Mismatch)
+    }
+
+    /// What any architecture needs.
+    fn check_sizes(&self) -> Result<(), String> {
         let Dropouts { inputs, state, scores } = self.dropout;
         for (what, rate) in [("inputs", inputs), ("the state", state), ("the scores", scores)] {
             if !(0.0..1.0).contains(&rate) {
-                return refused(format!("a dropout of {what} of {rate}; give 0 or more and less than 1"));
+                return Err(format!("a dropout of {what} of {rate}; give 0 or more and less than 1"));
             }
         }
         let sides = match self.input {
@@ -151,43 +163,43 @@ impl ModelSettings {
         if let Some((rows, columns, what)) = sides
             && [rows, columns].iter().any(|side| !(1..=LARGEST_SIDE).contains(side))
         {
-            return refused(format!(
-                "pictures of {rows} by {columns} {what}; give 1 to {LARGEST_SIDE} a side"
-            ));
+            return Err(format!("pictures of {rows} by {columns} {what}; give 1 to {LARGEST_SIDE} a side"));
         }
         for (what, width) in [("word's vector", self.embedding), ("hidden state", self.hidden)] {
             if width == 0 {
-                return refused(format!("a {what} of width 0; give 1 or more"));
+                return Err(format!("a {what} of width 0; give 1 or more"));
             }
         }
-        if let Architecture::Transformer { layers, heads, positions, .. } = self.architecture {
-            if layers == 0 || heads == 0 || positions == 0 {
-                let given = format!("{layers} layers, {heads} heads and {positions} positions");
-                return refused(format!("a transformer of {given}; give 1 or more of each"));
-            }
-            if !self.embedding.is_multiple_of(heads) {
-                let embedding = self.embedding;
-                return refused(format!(
-                    "{heads} heads do not share a word's vector of width {embedding} evenly; give a multiple of {heads}"
-                ));
-            }
-            if self.picture_at_every_step {
-                let advice = "leave out the picture at every step";
-                return refused(format!(
-                    "a transformer looks at the picture at every step as it is; {advice}"
-                ));
-            }
-            if state > 0.0 {
-                let advice = "drop its inputs, which means everywhere in it";
-                return refused(format!("a transformer has no state that could be dropped; {advice}"));
-            }
-            return Ok(());
+        Ok(())
+    }
+
+    /// What a transformer of so many layers, heads and positions needs.
+    fn check_transformer(&self, [layers, heads, positions]: [usize; 3]) -> Result<(), String> {
+        if layers == 0 || heads == 0 || positions == 0 {
+            let given = format!("{layers} layers, {heads} heads and {positions} positions");
+            return Err(format!("a transformer of {given}; give 1 or more of each"));
         }
-        if self.architecture == (Architecture::Attention { width: 0 }) {
-            return refused("attention of width 0; give 1 or more".into());
+        if !self.embedding.is_multiple_of(heads) {
+            let embedding = self.embedding;
+            return Err(format!(
+                "{heads} heads do not share a word's vector of width {embedding} evenly; give a multiple of {heads}"
+            ));
         }
-        if state > 0.0 && HAND_ON.contains(&self.cell.as_str()) {
-            return refused(format!(
+        if self.picture_at_every_step {
+            let advice = "leave out the picture at every step";
+            return Err(format!("a transformer looks at the picture at every step as it is; {advice}"));
+        }
+        if self.dropout.state > 0.0 {
+            let advice = "drop its inputs, which means everywhere in it";
+            return Err(format!("a transformer has no state that could be dropped; {advice}"));
+        }
+        Ok(())
+    }
+
+    /// What a decoder around a cell needs.
+    fn check_around(&self, cell: &NamedCell) -> Result<(), String> {
+        if self.dropout.state > 0.0 && HAND_ON.contains(&self.cell.as_str()) {
+            return Err(format!(
                 "the cell `{}` hands its state on past all products, and what were dropped of it would be lost for good; \
                  drop its inputs, or choose an rnn or lstm",
                 self.cell
@@ -198,7 +210,7 @@ impl ModelSettings {
             let declared = cell.declare(aside.scope("rnn"), self.cell_inputs(), self.hidden);
             let outputs = output_width(&aside, &declared, self.cell_inputs(), self.hidden);
             if outputs != self.embedding {
-                return refused(format!(
+                return Err(format!(
                     "scores tied to the words' vectors need outputs as wide as these: the cell's are {outputs} wide, the \
                      vectors {}; give both the same width, or do not tie them",
                     self.embedding

@@ -118,6 +118,11 @@ impl Vision {
         }
     }
 
+    /// Whether a picture has several places, so that it can be told where a model looks.
+    pub(crate) fn has_places(&self) -> bool {
+        self.grid().iter().product::<usize>() > 1
+    }
+
     /// How many numbers say what is at a place, G.
     pub fn grid_width(input: Input) -> usize {
         match input {

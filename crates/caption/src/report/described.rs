@@ -136,7 +136,7 @@ impl Described {
         split: &Split,
         pictures: &[usize],
     ) -> Result<(), Error> {
-        if model.vision.grid().iter().product::<usize>() < 2 {
+        if !model.vision.has_places() {
             return Ok(());
         }
         // What a word looked at depends on the words before it, of which a caption that was cut off has one less: there is no

@@ -23,7 +23,7 @@ pub struct Said {
     pub words: Vec<String>,
     /// How probable the model held each word to be, after those before it.
     pub probabilities: Vec<f64>,
-    /// Where the model looked, if it attends to places of the picture; while words come, of the best caption only.
+    /// Where the model looked, if it attends to places of the picture, of which there are several; while words come, of the best caption only.
     pub attention: Option<Attention>,
     /// How probable the model held the end to be, where the caption ended.
     pub end_probability: Option<f64>,
@@ -33,8 +33,8 @@ pub struct Said {
     pub ended: bool,
 }
 
-/// Where the words of a caption looked: weights over a grid that lies over all that the network sees of a picture, which is
-/// its largest centred part with the proportions of the network's input.
+/// Where the words of a caption looked: weights over a grid that lies over all that the network, or its encoder, sees of a
+/// picture. Of pixels that is the largest centred part with their proportions; an encoder's card says what it takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attention {
     /// Rows of the grid.

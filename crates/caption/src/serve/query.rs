@@ -55,23 +55,30 @@ impl Wish {
         let query = Query::split(query)?;
         let width = query.value("beam")?;
         let drawn = ["temperature", "top_k", "top_p", "seed"];
-        match width {
-            Some(_) => query.exclude("beam", &drawn)?,
-            None => query.require("beam", &["length_penalty", "groups", "diversity"])?,
+        let first = |names: &[&'static str]| names.iter().find(|name| query.has(name)).copied();
+        if width.is_some()
+            && let Some(name) = first(&drawn)
+        {
+            return Err(format!("`{name}` draws words, which a beam does not; leave out `{name}` or `beam`"));
         }
-        let plain = (Beam::default(), Sample::default());
+        if width.is_none()
+            && let Some(name) = first(&["length_penalty", "groups", "diversity"])
+        {
+            return Err(format!("`{name}` is a setting of a beam; give `beam` too, or leave it out"));
+        }
+        let (beam, sample) = (Beam::default(), Sample::default());
         let method = match width {
             Some(width) => Method::Beam(Beam {
                 width,
-                length_penalty: query.value("length_penalty")?.unwrap_or(plain.0.length_penalty),
-                groups: query.value("groups")?.unwrap_or(plain.0.groups),
-                diversity: query.value("diversity")?.unwrap_or(plain.0.diversity),
+                length_penalty: query.value("length_penalty")?.unwrap_or(beam.length_penalty),
+                groups: query.value("groups")?.unwrap_or(beam.groups),
+                diversity: query.value("diversity")?.unwrap_or(beam.diversity),
             }),
             None if drawn.iter().any(|name| query.has(name)) => Method::Sample(Sample {
-                temperature: query.value("temperature")?.unwrap_or(plain.1.temperature),
+                temperature: query.value("temperature")?.unwrap_or(sample.temperature),
                 top_k: query.value("top_k")?,
                 top_p: query.value("top_p")?,
-                seed: query.value("seed")?.unwrap_or(plain.1.seed),
+                seed: query.value("seed")?.unwrap_or(sample.seed),
             }),
             None => Method::Greedy,
         };
@@ -125,26 +132,6 @@ impl<'q> Query<'q> {
         };
         let wrong = |_| format!("`{name}` is `{}`; give {expected}, or leave it out", shown(value));
         value.parse().map(Some).map_err(wrong)
-    }
-
-    /// Refuses what does not go together with a name that is there.
-    fn exclude(&self, name: &str, others: &[&str]) -> Result<(), String> {
-        match others.iter().find(|other| self.has(other)) {
-            Some(other) => {
-                Err(format!("`{other}` draws words, which a beam does not; leave out `{other}` or `{name}`"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses what means nothing without a name that is not there.
-    fn require(&self, name: &str, others: &[&str]) -> Result<(), String> {
-        match others.iter().find(|other| self.has(other)) {
-            Some(other) => {
-                Err(format!("`{other}` is a setting of a beam; give `{name}` too, or leave it out"))
-            }
-            None => Ok(()),
-        }
     }
 }
 

@@ -121,11 +121,12 @@ impl Speaker {
         let _ = seen.send(Ok(()));
         // Who does not listen any more needs no answer, so nothing comes of a failure to send.
         let _ = events.send(Event::Begin { decoding: decoding.describe() });
-        let grid = self.captioner.vision.grid();
+        let vision = &self.captioner.vision;
+        let grid = vision.has_places().then(|| vision.grid());
         // The first so many captions with where they looked.
         let said = |captions: &[Caption], looking: usize| -> Vec<Said> {
-            let grid = |place: usize| (place < looking).then_some(grid);
-            let say = |(place, caption)| Said::new(caption, &self.vocabulary, grid(place));
+            let say =
+                |(place, caption)| Said::new(caption, &self.vocabulary, grid.filter(|_| place < looking));
             captions.iter().enumerate().map(say).collect()
         };
         let decoded = self.captioner.decode_one(engine, params, 0, &picture, &decoding, |captions| {

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use caption::data::encoder::Sight;
 use caption::data::scenes::Scenes;
 use caption::data::{Pictures, Source};
 use caption::model::Architecture;
@@ -69,7 +70,16 @@ impl Running {
 
     /// A server of another model.
     pub fn with(model: Model, bounds: Bounds) -> Running {
-        let server = Server::bind(model, "127.0.0.1", 0, bounds).unwrap();
+        Running::of(Server::bind(model, "127.0.0.1", 0, bounds).unwrap())
+    }
+
+    /// A server of a model that sees the same, so many numbers, of any picture.
+    pub fn seeing(model: Model, numbers: usize, bounds: Bounds) -> Running {
+        let sight = Sight::new(move |_, _| Ok(vec![0.5; numbers]));
+        Running::of(Server::bind_seeing(model, sight, "127.0.0.1", 0, bounds).unwrap())
+    }
+
+    fn of(server: Server) -> Running {
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let wait = async {

@@ -1,10 +1,13 @@
 //! Captioners that have learned of rendered scenes for a moment, and one that is made to look where there is light.
 
+use caption::data::encoder::{Card, Origin};
+use caption::data::picture::Fit;
 use caption::data::scenes::Scenes;
 use caption::data::{Captions, Dataset, END, Pictures, START, Source, Split};
 use caption::model::{Architecture, Decoding, Input, ModelSettings, longest};
 use caption::report::Described;
-use caption::training::{Draw, Model, Recipe, Schedule, Training};
+use caption::training::{Model, Recipe, SavedState, Training};
+use lab::checkpoint::Checkpoint;
 use tape::{DType, Tensor};
 
 /// A cell that looks at the places of the picture.
@@ -21,29 +24,30 @@ pub fn data() -> Dataset {
     Scenes::small().load().unwrap()
 }
 
+/// The settings of a small captioner of some data.
+pub fn small(data: &Dataset) -> ModelSettings {
+    ModelSettings {
+        input: Input::of(&data.train),
+        embedding: 8,
+        hidden: 12,
+        vocabulary: data.vocabulary.len(),
+        picture_at_every_step: true,
+        ..ModelSettings::default()
+    }
+}
+
 /// A captioner of scenes after so many steps.
 pub fn trained(architecture: Architecture, steps: u64) -> Training {
     let data = data();
     let settings = ModelSettings {
-        input: Input::of(&data.train),
         cell: "gru".into(),
         embedding: 16,
         hidden: 32,
-        vocabulary: data.vocabulary.len(),
         picture_at_every_step: architecture == Architecture::Recurrent,
         architecture,
-        ..ModelSettings::default()
+        ..small(&data)
     };
-    let recipe = Recipe {
-        steps: steps.max(1),
-        batch: 32,
-        learning_rate: 5e-3,
-        schedule: Schedule::Cosine,
-        clip: Some(5.0),
-        seed: 1,
-        draw: Draw::Epochs,
-        ..Recipe::default()
-    };
+    let recipe = Recipe { steps: steps.max(1), batch: 32, learning_rate: 5e-3, ..Recipe::default() };
     let captions = data.train.captions.len();
     let mut training = Training::new(settings, recipe, data.vocabulary, captions).unwrap();
     while training.step < steps {
@@ -52,13 +56,28 @@ pub fn trained(architecture: Architecture, steps: u64) -> Training {
     training
 }
 
-/// The model of a training, as it is read from a file.
-pub fn model(training: &Training) -> Model {
+/// A model that has learned nothing yet of what an encoder makes of pictures of 32 by 32 pixels.
+pub fn untrained(input: Input, architecture: Architecture, fit: Fit) -> Model {
+    let card = Card { size: Some([32, 32]), fit, ..Card::default() };
+    let origin = Some(Origin { file: "encoder.onnx".into(), sha256: "0".repeat(64), card });
+    let data = data();
+    let settings =
+        ModelSettings { input, origin, picture_at_every_step: false, architecture, ..small(&data) };
+    model(&Training::new(settings, Recipe::default(), data.vocabulary, 1).unwrap())
+}
+
+/// A training, as it is read from a file.
+pub fn saved(training: &Training) -> Checkpoint<SavedState> {
     let folder = tempfile::tempdir().unwrap();
     let (tensors, state) = training.saved();
     let path = folder.path().join("model.json");
     lab::checkpoint::save(&path, &tensors, &state).unwrap();
-    Model::load(&path).unwrap()
+    lab::checkpoint::load(&path).unwrap()
+}
+
+/// The model of a training, as it is read from a file.
+pub fn model(training: &Training) -> Model {
+    Model::from_checkpoint(&saved(training)).unwrap()
 }
 
 /// Gives each number of a parameter, by its row and column, another value.

@@ -225,7 +225,7 @@ impl LearningChoice {
         only(self.weight_decay.is_some(), "weight-decay", decays, "--optimizer adamw")?;
         let factor = self.decay.unwrap_or(0.5);
         Ok(Recipe {
-            steps: self.epochs * captions.div_ceil(self.batch.max(1)) as u64,
+            steps: self.epochs.saturating_mul(captions.div_ceil(self.batch.max(1)) as u64),
             batch: self.batch,
             learning_rate: self.learning_rate,
             schedule: match self.schedule {

@@ -46,21 +46,21 @@ pub struct DecodingChoice {
 impl DecodingChoice {
     /// The settings that were chosen.
     pub fn decoding(&self) -> Result<Decoding, Error> {
-        let plain = (Sample::default(), Beam::default());
+        let (beam, sample) = (Beam::default(), Sample::default());
         let drawn =
             self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some() || self.seed.is_some();
         let method = match self.beam {
             Some(width) => Method::Beam(Beam {
                 width,
-                length_penalty: self.length_penalty.unwrap_or(plain.1.length_penalty),
-                groups: self.groups.unwrap_or(plain.1.groups),
-                diversity: self.diversity.unwrap_or(plain.1.diversity),
+                length_penalty: self.length_penalty.unwrap_or(beam.length_penalty),
+                groups: self.groups.unwrap_or(beam.groups),
+                diversity: self.diversity.unwrap_or(beam.diversity),
             }),
             None if drawn => Method::Sample(Sample {
-                temperature: self.temperature.unwrap_or(plain.0.temperature),
+                temperature: self.temperature.unwrap_or(sample.temperature),
                 top_k: self.top_k,
                 top_p: self.top_p,
-                seed: self.seed.unwrap_or(plain.0.seed),
+                seed: self.seed.unwrap_or(sample.seed),
             }),
             None => Method::Greedy,
         };

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use caption::evaluate::{Evaluation, evaluate, score_scenes};
 use caption::metrics::Scores;
 use caption::scoring;
-use caption::training::{Model, check_words};
+use caption::training::Model;
 use clap::Args;
 use lab::progress::{columns, wrapped};
 
 use crate::Outcome;
 use crate::data::{DataChoice, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{check_input, load_model};
+use crate::runs::{check_data, load_model};
 
 /// Describe the pictures of a split and score the captions.
 #[derive(Args)]
@@ -43,20 +43,15 @@ impl Evaluate {
         let mut model = load_model(&self.run)?;
         let loaded = self.data.load()?;
         let (split, scenes) = loaded.part(self.split)?;
-        check_input(&model, &loaded.data, split)?;
-        check_words(&model.vocabulary, &loaded.data.vocabulary)?;
+        check_data(&model, &loaded.data, split)?;
         let Model { engine, params, captioner, vocabulary, .. } = &mut model;
         let evaluation = evaluate(engine, params, captioner, vocabulary, split, &decoding)?;
         let Evaluation { loss_per_caption, loss_per_token, loss_of_exchanged, ref captions, .. } = evaluation;
 
         // A transformer has no more positions, whatever is asked for.
         let longest = model.settings.most_words().unwrap_or(usize::MAX).min(decoding.longest);
-        println!(
-            "{} pictures; captions of at most {} words: {}",
-            captions.len(),
-            longest,
-            decoding.describe()
-        );
+        let (pictures, how) = (captions.len(), decoding.describe());
+        println!("{pictures} pictures; captions of at most {longest} words: {how}");
         println!("loss per caption  {loss_per_caption:8.4}   summed over words, averaged over captions");
         println!("loss per token    {loss_per_token:8.4}   averaged over words");
         println!("perplexity        {:8.3}   exp of the loss per token", loss_per_token.exp());

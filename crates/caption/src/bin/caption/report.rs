@@ -3,22 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use caption::data::picture::{load_picture, within};
-use caption::data::{Input, Split};
+use caption::data::encoder::Card;
+use caption::data::picture::{Fit, MOST_BYTES, picture_of_bytes, within};
+use caption::data::{Dataset, Input, Split};
 use caption::error::Error;
 use caption::model::{Beam, Decoding, Method};
 use caption::report::{Described, Picture, Report as Page, Run};
 use caption::training::Model;
 use clap::Args;
-use lab::files::write_atomically;
+use lab::files::{read_file, write_atomically};
 use lab::run_dir::read_config;
 
 use crate::Outcome;
 use crate::data::{DataChoice, Loaded, Part};
 use crate::decoding::DecodingChoice;
-use crate::runs::{check_input, find_checkpoint};
+use crate::runs::{check_data, find_checkpoint};
 
-/// The side of pictures from files, in pixels.
+/// The longest side of pictures from files, in pixels.
 const SIDE: u32 = 256;
 
 /// Write what a run has shown, or two runs side by side, as one page.
@@ -89,9 +90,10 @@ impl Report {
         }
         // The pictures of the page are numbered as those of the run that it is about.
         if let Some(Some((_, place))) = asked.first() {
-            let (split, _) = seen[*place].1.part(self.split)?;
+            let loaded = &seen[*place].1;
+            let (split, _) = loaded.part(self.split)?;
             for picture in page.wanted() {
-                if let Some(file) = self.picture(split, picture)? {
+                if let Some(file) = self.picture(&loaded.data, split, picture)? {
                     page.pictures.insert(picture, file);
                 }
             }
@@ -115,7 +117,7 @@ impl Report {
 
     fn described(&self, model: &mut Model, loaded: &Loaded, decoding: &Decoding) -> Result<Described, Error> {
         let (split, _) = loaded.part(self.split)?;
-        check_input(model, &loaded.data, split)?;
+        check_data(model, &loaded.data, split)?;
         let training = loaded.data.train.captions.words(&loaded.data.vocabulary);
         let (engine, params, captioner) = (&mut model.engine, &model.params, &model.captioner);
         let described =
@@ -128,7 +130,7 @@ impl Report {
     }
 
     /// A picture of the data as a file, or the file of its name.
-    fn picture(&self, split: &Split, picture: usize) -> Result<Option<Picture>, Error> {
+    fn picture(&self, data: &Dataset, split: &Split, picture: usize) -> Result<Option<Picture>, Error> {
         if let Input::Pixels { height, width } = Input::of(split)
             && let Some(pixels) = split.pictures.pixels(picture)?
         {
@@ -141,12 +143,30 @@ impl Report {
         let path =
             [Some(Path::new(name)), last].into_iter().flatten().filter_map(|name| within(folder, name));
         let Some(path) = path.into_iter().find(|path| path.is_file()) else { return Ok(None) };
-        match load_picture(&path, SIDE, SIDE) {
-            Ok(pixels) => Ok(Some(Picture::jpeg(&pixels, SIDE as usize, SIDE as usize)?)),
+        let (rows, columns, fit) = seen_of_files(data);
+        let read = || -> Result<Vec<u8>, Error> {
+            let bytes = read_file(&path, MOST_BYTES)?;
+            Ok(picture_of_bytes(&bytes, &path.display().to_string(), rows, columns, fit)?)
+        };
+        match read() {
+            Ok(pixels) => Ok(Some(Picture::jpeg(&pixels, rows as usize, columns as usize)?)),
             Err(error) => {
                 eprintln!("caption: a picture is left out: {error}");
                 Ok(None)
             }
         }
+    }
+}
+
+/// The rows and columns of pictures from files, and which part of a file they are: what the encoder of the features saw, over
+/// which maps of attention lie; else the largest square.
+fn seen_of_files(data: &Dataset) -> (u32, u32, Fit) {
+    match data.origin.as_ref().map(|origin| &origin.card) {
+        Some(Card { size: Some([rows, columns]), fit, .. }) => {
+            let longest = (*rows.max(columns)).max(1) as u128;
+            let shown = |side: usize| (side as u128 * u128::from(SIDE) / longest).max(1) as u32;
+            (shown(*rows), shown(*columns), *fit)
+        }
+        _ => (SIDE, SIDE, Fit::WHOLE),
     }
 }

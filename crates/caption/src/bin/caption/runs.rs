@@ -6,7 +6,7 @@ use caption::data::encoder::{Origin, Sight};
 use caption::data::{Dataset, Split};
 use caption::error::Error;
 use caption::model::{Input, ModelSettings};
-use caption::training::{Model, SavedState};
+use caption::training::{Model, SavedState, check_words};
 use lab::checkpoint::{self, Checkpoint};
 use lab::files::FileError;
 use lab::run_dir::checkpoints_of;
@@ -95,8 +95,14 @@ pub fn without_onnx() -> Error {
     )
 }
 
-/// The error of a model that was trained on another kind of pictures than it is given, on features of another encoder, or on
-/// shorter captions than it can take.
+/// Whether captions of data can be held against those of a model: it sees the data's pictures and speaks its words.
+pub fn check_data(model: &Model, data: &Dataset, split: &Split) -> Result<(), Error> {
+    check_input(model, data, split)?;
+    check_words(&model.vocabulary, &data.vocabulary)
+}
+
+/// Whether a model can be given a split: it was trained on the same kind of pictures, on features of no other encoder, and
+/// takes captions as long as these.
 pub fn check_input(model: &Model, data: &Dataset, split: &Split) -> Result<(), Error> {
     let ModelSettings { input, origin, .. } = &model.settings;
     let found = Input::of(split);

@@ -22,7 +22,7 @@ use crate::Outcome;
 use crate::choices::{LearningChoice, ModelChoice};
 use crate::data::{DataChoice, Loaded};
 use crate::ranks::{Ranks, say, speaks};
-use crate::runs::{BEST, check_input, load_model};
+use crate::runs::{BEST, check_data, load_model};
 
 /// Sample captions that are shown after each epoch.
 const SHOWN: usize = 3;
@@ -116,26 +116,7 @@ impl Train {
         let config = self.config(&loaded, taught.as_ref())?;
         let mut run = if speaks() { Some(RunDir::open(&self.out, &config)?) } else { None };
         let checkpoints = checkpoints_of(&self.out);
-        let mut training = match self.latest(&ranks)? {
-            None => match &taught {
-                Some(model) => Training::from_model(model, config.recipe, train.captions.len())?,
-                None => Training::new(
-                    config.model.clone(),
-                    config.recipe,
-                    loaded.data.vocabulary.clone(),
-                    train.captions.len(),
-                )?,
-            },
-            Some(Latest { step, checkpoint, skipped }) => {
-                for error in skipped.iter().filter(|_| speaks()) {
-                    eprintln!("caption: a damaged checkpoint is passed over: {error}");
-                }
-                let training = Training::resumed(&checkpoint)?;
-                check_words(&training.vocabulary, &loaded.data.vocabulary)?;
-                say!("going on from step {step}");
-                training
-            }
-        };
+        let mut training = self.training(&config, &loaded, taught.as_ref(), &ranks)?;
         ranks.share(&mut training);
         ranks.check(&training)?;
         // Steps after the checkpoint, or all where a stop came before the first, are taken and recorded again.
@@ -178,6 +159,30 @@ impl Train {
         }
         say!("trained {} steps; see `caption evaluate {}`", training.step, self.out.display());
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The training, where its last checkpoint stands, or else from the beginning or from a model that is fine-tuned.
+    fn training(
+        &self,
+        config: &Config,
+        loaded: &Loaded,
+        taught: Option<&Model>,
+        ranks: &Ranks,
+    ) -> Result<Training, Error> {
+        let (vocabulary, captions) = (&loaded.data.vocabulary, loaded.data.train.captions.len());
+        let Some(Latest { step, checkpoint, skipped }) = self.latest(ranks)? else {
+            return match taught {
+                Some(model) => Training::from_model(model, config.recipe, captions),
+                None => Training::new(config.model.clone(), config.recipe, vocabulary.clone(), captions),
+            };
+        };
+        for error in skipped.iter().filter(|_| speaks()) {
+            eprintln!("caption: a damaged checkpoint is passed over: {error}");
+        }
+        let training = Training::resumed(&checkpoint)?;
+        check_words(&training.vocabulary, vocabulary)?;
+        say!("going on from step {step}");
+        Ok(training)
     }
 
     /// The checkpoint that all ranks go on from: the newest that the first of them can read.
@@ -275,8 +280,7 @@ impl Train {
     fn config(&self, loaded: &Loaded, taught: Option<&Model>) -> Result<Config, Error> {
         let model = match taught {
             Some(model) => {
-                check_input(model, &loaded.data, &loaded.data.train)?;
-                check_words(&model.vocabulary, &loaded.data.vocabulary)?;
+                check_data(model, &loaded.data, &loaded.data.train)?;
                 model.settings.clone()
             }
             None => self.model.settings(&loaded.data)?,

@@ -39,10 +39,17 @@ function inWords(place) {
   return `Looked most at row ${row} and column ${column} of ${rows} by ${columns}, with ${share} of all.`;
 }
 
-/** The part of a picture that the network sees: the largest in its middle with the proportions of the network's input. */
+/** The part of a picture that the network sees, or its encoder: of the largest in its middle with the proportions of what that takes, a share. */
 function seenPart({ naturalWidth: wide, naturalHeight: high }) {
-  const { width, height } = card.input.pixels;
-  const [w, h] = [Math.min(wide, Math.max(1, Math.floor((high * width) / height))), Math.min(high, Math.max(1, Math.floor((wide * height) / width)))];
+  const { pixels } = card.input;
+  const seen = pixels ? { size: [pixels.height, pixels.width], fit: { crop: 1 } } : card.origin?.card;
+  const share = seen?.fit.crop;
+  // What is stretched is seen whole, and so, as far as is known, is what nobody wrote anything of.
+  if (!share || !seen.size) return { x: 0, y: 0, w: wide, h: high };
+  const [height, width] = seen.size;
+  const of = side => Math.max(1, Math.round(share * side));
+  const w = of(Math.min(wide, Math.max(1, Math.floor((high * width) / height))));
+  const h = of(Math.min(high, Math.max(1, Math.floor((wide * height) / width))));
   return { x: Math.floor((wide - w) / 2), y: Math.floor((high - h) / 2), w, h };
 }
 
