@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tape::{Bundle, Var, Vars};
 
-use crate::cell::{Cell, parts};
+use crate::cell::Cell;
 use crate::scope::Scope;
 
 /// A cell whose type is not known. Its state is the parts of the cell's own state, one after another.
@@ -62,7 +62,7 @@ pub(crate) trait Erased {
 impl<C: Cell> Erased for C {
     #[track_caller]
     fn start_parts<'t>(&self, h0: Var<'t>) -> Vars<'t> {
-        parts(&self.start(h0))
+        self.start(h0).parts()
     }
 
     #[track_caller]
@@ -70,7 +70,7 @@ impl<C: Cell> Erased for C {
         // Any state of the cell says how its parts are put together; what it records is used by nobody.
         let form = self.start(h);
         let (state, output) = self.step(form.rebuild(&mut state.iter().copied()), x);
-        (parts(&state), output)
+        (state.parts(), output)
     }
 }
 

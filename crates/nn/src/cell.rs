@@ -345,16 +345,9 @@ pub fn output_width<C: Cell>(params: &Params, cell: &C, inputs: usize, hidden: u
     shape.dim(1).at(1)
 }
 
-/// All values of a state, the hidden state first.
-pub(crate) fn parts<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
-}
-
 /// The same structure with each value changed.
 #[track_caller]
 pub(crate) fn each_part<'t, S: Bundle<'t>>(state: &S, change: impl Fn(Var<'t>) -> Var<'t>) -> S {
-    let changed: Vars<'t> = parts(state).into_iter().map(change).collect();
+    let changed: Vars<'t> = state.parts().into_iter().map(change).collect();
     state.rebuild(&mut changed.into_iter())
 }

@@ -10,7 +10,7 @@
 
 use tape::{Bundle, Var};
 
-use crate::cell::{Cell, parts};
+use crate::cell::Cell;
 use crate::dropout::Dropout;
 
 /// A cell with new masks at every step.
@@ -92,7 +92,7 @@ impl<C: Cell> Cell for VariationalDropout<C> {
 
 /// A state with its first part changed.
 fn with_first<'t, S: Bundle<'t>>(state: &S, change: impl FnOnce(Var<'t>) -> Var<'t>) -> S {
-    let mut parts = parts(state);
+    let mut parts = state.parts();
     if let Some(first) = parts.first_mut() {
         *first = change(*first);
     }

@@ -178,6 +178,13 @@ pub trait Bundle<'t>: Clone {
     /// Appends all values in a fixed order.
     fn flatten(&self, to: &mut Vars<'t>);
 
+    /// All values in that order.
+    fn parts(&self) -> Vars<'t> {
+        let mut parts = Vars::new();
+        self.flatten(&mut parts);
+        parts
+    }
+
     /// The same structure around other values, taken in the same order.
     fn rebuild(&self, from: &mut impl Iterator<Item = Var<'t>>) -> Self;
 

@@ -111,7 +111,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
     step: impl FnOnce(S, X) -> (S, Y),
 ) -> (S, Y) {
     assert!(options.segments.is_none_or(|segments| segments.length > 0), "a segment needs a step at least");
-    let (initial, sequences) = (flat(&state), flat(&inputs));
+    let (initial, sequences) = (state.parts(), inputs.parts());
     let Some(first) = initial.first().or(sequences.first()) else {
         panic!("scan needs a state or a sequence");
     };
@@ -123,7 +123,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
         state.rebuild(&mut states.iter().copied()),
         inputs.rebuild(&mut feed(tape, &sequences, Role::Sequence).into_iter()),
     );
-    let next_vars = flat(&next);
+    let next_vars = next.parts();
     for (before, after) in states.iter().zip(&next_vars) {
         let shapes = [before.shape(), after.shape()];
         if shapes[0] != shapes[1] {
@@ -139,7 +139,7 @@ pub fn scan_with<'t, S: Bundle<'t>, X: Bundle<'t>, Y: Bundle<'t>>(
         vars.iter().zip(&held).filter(|(_, held)| !**held).map(|(var, _)| *var).collect()
     };
     let next_carried = carried(&next_vars);
-    let places: SmallVec<[NodeId; 4]> = flat(&outputs).into_iter().map(|var| tape.place(var)).collect();
+    let places: SmallVec<[NodeId; 4]> = outputs.parts().into_iter().map(|var| tape.place(var)).collect();
 
     let cuts = options.cuts(packing.steps());
     let (finals, stacked) = if let [_] = &cuts[..] {
@@ -270,10 +270,4 @@ fn by_step<'t>(rows: Var<'t>, steps: usize, packing: &Packing) -> Var<'t> {
     let rest = rows.shape().without_leading();
     let leading = [Dim::new(steps), packing.sequences()];
     rows.reshape(leading.into_iter().chain(rest.dims().iter().copied()).collect::<Shape>())
-}
-
-fn flat<'t>(bundle: &impl Bundle<'t>) -> Vars<'t> {
-    let mut vars = Vars::new();
-    bundle.flatten(&mut vars);
-    vars
 }

@@ -132,9 +132,9 @@ impl<C: Cell> Decoder<C> {
     /// The parts of the state before the first step, a row for each picture.
     pub(super) fn start<'t>(&self, begun: Begun<'t>) -> Vars<'t> {
         match self {
-            Decoder::Recurrent(cell) => flat(&cell.start(begun.h0())),
-            Decoder::Attention(cell) => flat(&cell.start_over(begun.h0(), begun.memory())),
-            Decoder::Transformer(decoder) => flat(&decoder.start_over(begun.memory())),
+            Decoder::Recurrent(cell) => cell.start(begun.h0()).parts(),
+            Decoder::Attention(cell) => cell.start_over(begun.h0(), begun.memory()).parts(),
+            Decoder::Transformer(decoder) => decoder.start_over(begun.memory()).parts(),
         }
     }
 
@@ -150,16 +150,16 @@ impl<C: Cell> Decoder<C> {
         match self {
             Decoder::Recurrent(cell) => {
                 let (state, output) = cell.step(rebuilt(cell, state, any), x);
-                (flat(&state), output, None)
+                (state.parts(), output, None)
             }
             Decoder::Attention(cell) => {
                 let (state, output, weights) = cell.step_with_weights(rebuilt(cell, state, any), x);
-                (flat(&state), output, with_weights.then_some(weights))
+                (state.parts(), output, with_weights.then_some(weights))
             }
             Decoder::Transformer(decoder) => {
                 let (state, output, weights) = decoder.step_with_weights(rebuilt(&**decoder, state, any), x);
                 let last = weights.last().filter(|_| with_weights);
-                (flat(&state), output, last.map(|all| all.mean_along(&[1])))
+                (state.parts(), output, last.map(|all| all.mean_along(&[1])))
             }
         }
     }
@@ -200,10 +200,4 @@ pub(super) fn start_small(params: &mut Params, first: usize, embed: Embedding) {
 
 fn rebuilt<'t, C: Cell>(cell: &C, state: &[Var<'t>], any: Var<'t>) -> C::State<'t> {
     cell.start(any).rebuild(&mut state.iter().copied())
-}
-
-fn flat<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
 }

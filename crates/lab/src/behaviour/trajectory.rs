@@ -96,7 +96,7 @@ impl<'c, C: Cell> Trajectory<'c, C> {
             assert!(layout.rows() > 0, "a trajectory needs a step at least");
             let start = cell.start(zero_state(&tape, layout.sequences(), hidden));
             let (_, (states, outputs)) = scan(layout.packing(), start, rows, |state, x| {
-                let before = parts(&state);
+                let before = state.parts();
                 let (next, output) = cell.step(state, x);
                 (next, (before, output))
             });
@@ -171,7 +171,7 @@ impl<'c, C: Cell> Trajectory<'c, C> {
         let carried = |vars: Vars<'t>| -> Vars<'t> {
             vars.into_iter().zip(&self.carried).filter(|(_, carried)| **carried).map(|(var, _)| var).collect()
         };
-        Step { after: carried(parts(&next)), before: carried(before), output }
+        Step { after: carried(next.parts()), before: carried(before), output }
     }
 
     /// Takes vectors back through one step: for each named row and its vector u (S) the vector u J, where J is the
@@ -211,12 +211,6 @@ pub(super) fn join<'t>(parts: &[Var<'t>]) -> Var<'t> {
         part.reshape([shape.dim(0).at(0), shape.without_leading().len()])
     };
     concat(&parts.iter().map(flat).collect::<Vars<'t>>(), 1)
-}
-
-fn parts<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
 }
 
 /// Some rows of a tensor as a tensor of their own.

@@ -4,7 +4,7 @@ use lab::behaviour::{Trajectory, gradient_norms};
 use nn::{Cell, GruResetBefore, Layout, Lru, Lstm, Params, Stack};
 use tape::{Bundle, DType, Tensor, Var, Vars, concat, grad, interpret};
 
-use crate::{Linear, close, norm, nothing, numbers, parts, shown};
+use crate::{Linear, close, norm, nothing, numbers, shown};
 
 #[test]
 fn gradients_of_a_linear_cell_are_powers_of_its_matrix() {
@@ -48,14 +48,14 @@ fn check_norms<C: Cell>(cell: &C, params: &Params, lengths: &[usize], inputs: us
     // Layers begin with the same value; here each has its own.
     let start = cell.start(tape.number(0.0).expand([lengths.len(), hidden]));
     let own = |part: Var<'_>| tape.input_numbers(part.shape(), vec![0.0; part.shape().len()]);
-    let mut state = start.rebuild(&mut parts(&start).into_iter().map(own));
-    let (mut states, mut outputs) = (vec![parts(&state)], Vec::new());
+    let mut state = start.rebuild(&mut start.parts().into_iter().map(own));
+    let (mut states, mut outputs) = (vec![state.parts()], Vec::new());
     for t in 0..packing.steps() {
         let (first, running) = (packing.offset(t, 0), packing.running(t, 0));
-        let still: Vars<'_> = parts(&state).into_iter().map(|part| part.slice(0, 0..running)).collect();
+        let still: Vars<'_> = state.parts().into_iter().map(|part| part.slice(0, 0..running)).collect();
         let x = sequence.rows.slice(0, first..first + running);
         let (next, output) = cell.step(state.rebuild(&mut still.into_iter()), x);
-        states.push(parts(&next));
+        states.push(next.parts());
         outputs.push(output);
         state = next;
     }

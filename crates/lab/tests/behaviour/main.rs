@@ -11,7 +11,7 @@ mod trajectory;
 use lab::tasks::generator;
 use nn::{Cell, Layout, Param, Scope, Sequence, init};
 use rand::RngExt;
-use tape::{Bundle, Tape, Var, Vars};
+use tape::{Tape, Var};
 
 /// h' = x V + h W, and the output is h'.
 struct Linear {
@@ -67,10 +67,4 @@ fn close(found: &[f64], expected: &[f64], limit: f64) {
 
 fn norm(vector: &[f64]) -> f64 {
     vector.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-fn parts<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    parts
 }

@@ -9,10 +9,10 @@
 //! h is the first part of the cell's state. The memory is a part of the state too, and handed on as it is, so that what
 //! is made of it alone, such as its keys, is computed once and not in every step.
 
-use tape::{Var, concat, scan};
+use tape::{Bundle, Var, concat, scan};
 
 use super::{Attention, Memory};
-use crate::cell::{Cell, each_part, parts};
+use crate::cell::{Cell, each_part};
 use crate::sequence::Sequence;
 
 /// A cell whose inputs are widened by a context; its state is the cell's own and the memory.
@@ -68,7 +68,7 @@ impl<C: Cell, A: Attention> Attentive<C, A> {
         (state, memory): (C::State<'t>, Memory<'t>),
         x: Var<'t>,
     ) -> ((C::State<'t>, Memory<'t>), Var<'t>, Var<'t>) {
-        let h = *parts(&state).first().expect("the first part of a state is the hidden state");
+        let h = *state.parts().first().expect("the first part of a state is the hidden state");
         let (context, weights) = self.attention.attend(h, memory);
         let (state, output) = self.cell.step(state, concat(&[x, context], 1));
         ((state, memory), output, weights)

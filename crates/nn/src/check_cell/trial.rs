@@ -6,7 +6,7 @@ use tape::check::project;
 use tape::{Bundle, DType, Engine, MaybeVars, RunError, Tape, Tensor, Var, Vars, concat, try_grad};
 
 use crate::any_cell::Erased;
-use crate::cell::{Cell, parts, unroll, zero_state};
+use crate::cell::{Cell, unroll, zero_state};
 use crate::init;
 use crate::layout::{Layout, indices};
 use crate::param::{Param, hash};
@@ -206,7 +206,7 @@ impl<'c> Trial<'c> {
 
 /// The parts of a state that are not whole numbers.
 pub(super) fn numbers_of<'t>(state: &impl Bundle<'t>) -> Vars<'t> {
-    let mut parts = parts(state);
+    let mut parts = state.parts();
     parts.retain(|part| part.dtype().is_real());
     parts
 }

@@ -5,7 +5,7 @@ use nn::{
     ScaledDotAttention, Scope, Sequence, masked_softmax, output_width, scaled_dot_weights, unroll,
     unroll_from,
 };
-use tape::{Bundle, DType, Engine, Tape, Tensor, Var, Vars, check, concat, grad};
+use tape::{Bundle, DType, Engine, Tape, Tensor, Var, check, concat, grad};
 
 use crate::cells::{Weights, add, lstm_step, mix, times};
 use crate::support::{Draw, close, compute, input, layer, of, scatter};
@@ -342,8 +342,7 @@ fn from_a_hidden_state_alone_the_context_is_zero() {
     close(&found, &plain, 1e-14);
     // With a memory behind one type, too.
     let over = compute(params, |tape| {
-        let mut state = Vars::new();
-        batch.start(&cell, tape).flatten(&mut state);
+        let state = batch.start(&cell, tape).parts();
         unroll_from(&any, &batch.inputs(tape), state).0.to_padded()
     });
     close(&over, &compute(params, |tape| batch.run(&cell, tape).0.to_padded()), 1e-14);

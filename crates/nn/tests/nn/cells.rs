@@ -4,7 +4,7 @@ use nn::{
     Cell, GruResetAfter, GruResetBefore, LayerNormLstm, Layout, Lru, Lstm, Mgu, MinGru, Params, ReluRnn,
     Scope, Sequence, VanillaRnn, cells, unroll, zero_state,
 };
-use tape::{Bundle, DType, Engine, Var, Vars, concat, grad};
+use tape::{Bundle, DType, Engine, Var, concat, grad};
 
 use crate::layers::layer_norm_loop;
 use crate::support::{Draw, close, input, layer, of, product, scatter};
@@ -69,9 +69,7 @@ fn through_time<C: Cell>(
 
 /// The parts of a state as the columns of one value.
 fn side_by_side<'t>(state: &impl Bundle<'t>) -> Var<'t> {
-    let mut parts = Vars::new();
-    state.flatten(&mut parts);
-    concat(&parts, 1)
+    concat(&state.parts(), 1)
 }
 
 #[test]

@@ -356,8 +356,7 @@ fn steps_are_taken_one_program_at_a_time() {
     let whole = compute(&small.params, |tape| small.whole(tape));
     let begin = small.params.tape();
     let (_, memory) = small.given(&begin);
-    let mut parts = tape::Vars::new();
-    small.decoder.start_over(memory).flatten(&mut parts);
+    let parts = small.decoder.start_over(memory).parts();
     let mut state: Vec<Tensor> = parts.iter().map(|part| part.value()).collect();
     // The first sequence has four steps; there are six positions.
     let mut programs = Vec::new();

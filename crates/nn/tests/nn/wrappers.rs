@@ -5,7 +5,7 @@ use nn::{
     Trainer, VanillaRnn, VariationalDropout, bidirectional, output_width, unroll, unroll_in_segments,
     zero_state,
 };
-use tape::{Bundle, DType, Engine, Segments, Tape, Tensor, Var, Vars, concat, grad};
+use tape::{Bundle, DType, Engine, Segments, Tape, Tensor, Var, concat, grad};
 
 use crate::support::{Draw, close, compute, input, layer, of, scatter};
 
@@ -238,8 +238,7 @@ fn a_stack_is_its_layers_one_after_another() {
     // A state of two parts for each layer, the lowest first.
     let tape = params.tape();
     let (_, last) = unroll(&stack, &Sequence::pack(x.on(&tape), &layout), h0.on(&tape));
-    let mut parts = Vars::new();
-    last.flatten(&mut parts);
+    let parts = last.parts();
     assert_eq!(parts.len(), 6);
     let (_, lowest) = unroll(&stack.layers[0], &Sequence::pack(x.on(&tape), &layout), h0.on(&tape));
     close(&parts[1].value().to_f64(), &lowest.c.value().to_f64(), 1e-14);

@@ -38,12 +38,7 @@ fn together<'t>(states: &[Var<'t>]) -> Var<'t> {
 
 /// The parts of the states of all layers, part by part.
 fn parts<'t, S: Bundle<'t>>(states: &[S]) -> Vec<Vec<Var<'t>>> {
-    let flat = |state: &S| {
-        let mut parts = Vars::new();
-        state.flatten(&mut parts);
-        parts
-    };
-    let flat: Vec<Vars<'t>> = states.iter().map(flat).collect();
+    let flat: Vec<Vars<'t>> = states.iter().map(Bundle::parts).collect();
     (0..flat[0].len()).map(|part| flat.iter().map(|parts| parts[part]).collect()).collect()
 }
 
