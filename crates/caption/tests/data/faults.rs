@@ -113,7 +113,7 @@ fn faults_of_pictures_are_found() {
 #[test]
 fn faults_of_features_are_found() {
     let check = |rows: &[[f32; 4]], expected: &[(FaultKind, usize, &str)]| {
-        let file = npy(rows);
+        let file = npy(&format!("({}, 4)", rows.len()), rows.as_flattened());
         check_faults(
             |folder, wishes| {
                 write(folder.join("f.npy"), file);

@@ -1,5 +1,5 @@
-//! Data as users have it: every format, what is made of it, and every fault that can be in it.
-//! This file is long because all tests here change the same folder of twelve pictures, a test for each fault.
+//! Data as users have it: every format, what is made of it, and every fault that can be in it. All tests change the same folder of
+//! twelve pictures.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
@@ -112,13 +112,11 @@ fn bytes(dataset: &Dataset) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// numpy's form of rows of four numbers.
-fn npy(rows: &[[f32; 4]]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, 4), }}", rows.len());
-    header.extend(std::iter::repeat_n(' ', 117 - header.len()));
-    header.push('\n');
-    let numbers = rows.iter().flatten().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    [b"\x93NUMPY\x01\x00\x76\x00", header.as_bytes(), &numbers].concat()
+/// An array as numpy saves it; its shape as Python writes it.
+fn npy(shape: &str, numbers: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &numbers].concat()
 }
 
 fn rows() -> Vec<[f32; 4]> {

@@ -49,7 +49,7 @@ fn prepared(folder: &Path, features: bool) -> Stored {
     let mut wishes = wishes();
     if features {
         let file = folder.join("features.npy");
-        write(&file, npy(&rows()));
+        write(&file, npy("(12, 4)", rows().as_flattened()));
         wishes.features = Some(file);
     }
     let file = folder.join("prepared");
