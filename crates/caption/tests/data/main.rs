@@ -210,6 +210,24 @@ fn of_several_files_one_is_taken_and_the_others_are_named() {
 }
 
 #[test]
+fn files_of_coco_are_the_part_that_their_name_says_and_one_of_both_is_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures(&folder.path().join("images"));
+    let described = |names: &[&str]| {
+        names.iter().for_each(|name| write(folder.path().join(name), coco()));
+        let described = recognise(folder.path(), &wishes()).unwrap().describe();
+        described.replace(&format!("{}/", folder.path().display()), "")
+    };
+    assert_eq!(described(&["captions_trainval.json"]), "COCO's annotations in captions_trainval.json");
+    let found = examine(folder.path(), &wishes(), Some(1 << 40), &|_, _| ());
+    check_found(&found, &[]);
+    assert_eq!(
+        described(&["captions_train.json", "captions_val.json"]),
+        "COCO's annotations in captions_train.json and captions_val.json; also there, and not used: captions_trainval.json"
+    );
+}
+
+#[test]
 fn what_is_unknown_or_cannot_be_wished_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let check = |path: &Path, wishes: &Wishes, expected: &str| {
