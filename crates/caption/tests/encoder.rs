@@ -136,6 +136,21 @@ fn networks_that_are_no_encoders_are_refused_in_words() {
 }
 
 #[test]
+fn a_network_for_no_picture_is_refused() {
+    // In the file the shape of the input begins with `n` for the pictures and 3 for the colours; 0 takes as many bytes as `n`.
+    let mut bytes = fs::read(fixture("vector.onnx")).unwrap();
+    let [named, zero] = [[0x0a, 3, 0x12, 1, b'n'], [0x0a, 3, 0x08, 0x80, 0]];
+    let begins = [&named[..], &[0x0a, 2, 0x08, 3]].concat();
+    let at = bytes.windows(begins.len()).position(|window| window == begins).unwrap();
+    bytes[at..at + 5].copy_from_slice(&zero);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.onnx");
+    fs::write(&path, bytes).unwrap();
+    let error = Encoder::load(&path, plain(), 2).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("input of shape [0, 3, 8, 8]; expected at least one picture"), "{error}");
+}
+
+#[test]
 fn damaged_networks_are_errors_or_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.onnx");

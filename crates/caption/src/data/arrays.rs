@@ -18,7 +18,7 @@ use std::io::{self, BufWriter, Error, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use lab::files::{plain_length, write_atomically_with};
+use lab::files::{FileError, plain_length, write_atomically_with};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Origin;
@@ -90,16 +90,32 @@ pub(super) fn is_one(beginning: &[u8]) -> bool {
     (2..=LONGEST_HEADER).contains(&length) && beginning.get(8) == Some(&b'{')
 }
 
+impl About {
+    /// Whether an array lies within so many bytes and has as many as its shape says, where its type is read here.
+    fn check(&self, bytes: u64) -> Result<(), String> {
+        let About { dtype, shape, data_offsets: (from, to) } = self;
+        if from > to || *to > bytes {
+            return Err(format!("claims the bytes {from} to {to} of {bytes}"));
+        }
+        let Some(size) = size_of(dtype) else { return Ok(()) };
+        let claimed = shape.iter().try_fold(size as u64, |bytes, extent| bytes.checked_mul(*extent as u64));
+        if claimed == Some(to - from) {
+            return Ok(());
+        }
+        Err(format!("has shape {shape:?} of {dtype} in {} bytes", to - from))
+    }
+}
+
 impl ArrayFile {
     /// Opens a file and reads its header.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let place = path.display().to_string();
-        let error = |problem: String| DataError::new(&place, problem);
         let damaged = |what: String| {
-            error(format!("{what}; the file is cut short, damaged or of another kind. Make it again"))
+            let problem = format!("{what}; the file is cut short, damaged or of another kind. Make it again");
+            DataError::new(&place, problem)
         };
-        let length = plain_length(path).map_err(|why| error(format!("{}; {}", why.problem, why.advice)))?;
-        let mut file = File::open(path).map_err(|why| error(format!("cannot be opened ({why})")))?;
+        let length = plain_length(path)?;
+        let mut file = File::open(path).map_err(|why| FileError::system(path, "read", &why))?;
         let mut prefix = [0; 8];
         file.read_exact(&mut prefix).map_err(|why| damaged(format!("has no header ({why})")))?;
         let header_length = u64::from_le_bytes(prefix);
@@ -120,26 +136,10 @@ impl ArrayFile {
         let start = 8 + header_length;
         let mut arrays = BTreeMap::new();
         for (name, about) in entries {
+            let damaged = |what: String| damaged(format!("key `{name}`: {what}"));
             let about: About = serde_json::from_value(about)
-                .map_err(|why| damaged(format!("key `{name}`: the header is not of the format ({why})")))?;
-            let (from, to) = about.data_offsets;
-            if from > to || to > length - start {
-                let problem = format!("key `{name}`: claims the bytes {from} to {to} of {}", length - start);
-                return Err(damaged(problem));
-            }
-            let claimed =
-                about.shape.iter().try_fold(size_of(&about.dtype).unwrap_or(0) as u64, |bytes, extent| {
-                    bytes.checked_mul(*extent as u64)
-                });
-            if size_of(&about.dtype).is_some() && claimed != Some(to - from) {
-                let problem = format!(
-                    "key `{name}`: has shape {:?} of {} in {} bytes",
-                    about.shape,
-                    about.dtype,
-                    to - from
-                );
-                return Err(damaged(problem));
-            }
+                .map_err(|why| damaged(format!("the header is not of the format ({why})")))?;
+            about.check(length - start).map_err(damaged)?;
             arrays.insert(name, about);
         }
         Ok(ArrayFile { place, file: Arc::new(file), start, arrays, format, origin })
@@ -156,7 +156,7 @@ impl ArrayFile {
     }
 
     /// What a key of this file is called in a message.
-    fn place(&self, key: &str) -> String {
+    pub(super) fn place(&self, key: &str) -> String {
         format!("{}, key `{key}`", self.place)
     }
 
@@ -329,7 +329,7 @@ pub(super) fn write_with_origin(
     let mut header = serde_json::Value::Object(header).to_string();
     // Readers that map the file want the numbers aligned.
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
-    let written = write_atomically_with(path, |file| {
+    write_atomically_with(path, |file| {
         let mut out = BufWriter::with_capacity(1 << 16, file);
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(header.as_bytes())?;
@@ -349,10 +349,8 @@ pub(super) fn write_with_origin(
             }
         }
         out.flush()
-    });
-    written.map_err(|error| {
-        DataError::new(error.path.display().to_string(), format!("{}; {}", error.problem, error.advice))
-    })
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -47,29 +47,24 @@ pub fn examine(path: &Path, wishes: &Wishes, free: Option<u64>, watch: Watch) ->
     let source = match recognise(path, wishes) {
         Ok(source) => source,
         Err(error) => {
-            let faults = vec![Fault::new(FaultKind::Unreadable, error.place, error.problem)];
+            let faults = vec![Fault::of(FaultKind::Unreadable, error)];
             return Diagnosis { about: path.display().to_string(), faults, notes: Vec::new(), usable: None };
         }
     };
-    let mut faults = Vec::new();
-    let (dataset, side) = match &source {
-        Recognised::Collection(collection, _) => match without_pixels(collection).prepare(&mut faults, watch)
-        {
-            Ok((dataset, _)) => (Some(dataset), Some(collection.preparation().side)),
-            Err(error) => {
-                faults.push(Fault::new(FaultKind::Unreadable, error.place, error.problem));
-                (None, None)
-            }
-        },
-        Recognised::Stored(stored) => {
-            faults = stored.faults();
-            (faults.is_empty().then(|| stored.load().ok()).flatten(), None)
-        }
-        Recognised::Cs231n(folder) => {
-            faults = folder.faults();
-            (faults.is_empty().then(|| folder.load().ok()).flatten(), None)
-        }
+    let (mut faults, side) = match &source {
+        Recognised::Collection(collection, _) => (Vec::new(), Some(collection.preparation().side)),
+        Recognised::Stored(stored) => (stored.faults(), None),
+        Recognised::Cs231n(folder) => (folder.faults(), None),
     };
+    let loaded = match &source {
+        Recognised::Collection(collection, _) => {
+            Some(without_pixels(collection).prepare(&mut faults, watch).map(|(dataset, _)| dataset))
+        }
+        // What loading alone would find, such as parts that do not fit each other, is no less a fault.
+        ready => faults.is_empty().then(|| ready.load()),
+    };
+    let dataset = loaded
+        .and_then(|loaded| loaded.map_err(|error| faults.push(Fault::of(FaultKind::Unreadable, error))).ok());
     let notes = match &source {
         Recognised::Collection(collection, _) if wishes.features.is_none() => {
             alike(collection).iter().map(|names| format!("{} are the same file", listed(names))).collect()
@@ -125,7 +120,7 @@ fn gigabytes(bytes: u64) -> f64 {
 }
 
 fn usable(dataset: &Dataset, side: Option<usize>) -> Usable {
-    let splits = || [Some(&dataset.train), Some(&dataset.val), dataset.test.as_ref()].into_iter().flatten();
+    let splits = || dataset.parts().map(|(_, split)| split);
     let data: u64 = splits().map(|split| split_bytes(split, side)).sum();
     let words = dataset.vocabulary.len();
     let steps = splits().map(|split| split.captions.width).max().unwrap_or(0);

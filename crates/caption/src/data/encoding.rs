@@ -16,9 +16,7 @@ const MOST_BYTES: u64 = 2 << 30;
 
 /// The text of a file, without a byte order mark.
 pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
-    let bytes = read_file(path, MOST_BYTES).map_err(|error| {
-        DataError::new(path.display().to_string(), format!("{}; {}", error.problem, error.advice))
-    })?;
+    let bytes = read_file(path, MOST_BYTES)?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let problem = "is UTF-16; expected UTF-8. `iconv -f UTF-16 -t UTF-8 FILE > MENDED` converts it";
         return Err(DataError::new(path.display().to_string(), problem));

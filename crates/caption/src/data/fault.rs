@@ -1,11 +1,13 @@
 //! What is wrong with single items of data: each fault by itself, so that the rest can be used and all are named at once.
 //!
-//! A [`DataError`](super::DataError) ends a command; a [`Fault`] does not. Whoever reads data notes faults and goes on, and
+//! A [`DataError`] ends a command; a [`Fault`] does not. Whoever reads data notes faults and goes on, and
 //! [`summary`] tells them by kind, each with its number, its first cases and what mends it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+
+use super::{DataError, NULL, START};
 
 /// How many cases of one kind a summary shows.
 const SHOWN: usize = 3;
@@ -63,6 +65,11 @@ impl Fault {
     /// A fault at a place, in words.
     pub fn new(kind: FaultKind, place: impl Into<String>, problem: impl Into<String>) -> Self {
         Fault { kind, place: place.into(), problem: problem.into() }
+    }
+
+    /// An error of data that does not end the command.
+    pub fn of(kind: FaultKind, error: DataError) -> Self {
+        Fault { kind, place: error.place, problem: error.problem }
     }
 }
 
@@ -141,6 +148,39 @@ fn quoted(path: &Path) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
+}
+
+/// What is wrong with a caption, indices of a vocabulary of so many `words` where that is known, if anything.
+pub(super) fn flaw_of_caption<T: Copy + Into<i64>>(
+    ids: &[T],
+    words: Option<usize>,
+) -> Option<(FaultKind, String)> {
+    let known = |id: i64| words.is_none_or(|words| usize::try_from(id).is_ok_and(|id| id < words));
+    let (null, start) = (i64::from(NULL), i64::from(START));
+    let mut numbers = ids.iter().map(|id| -> i64 { (*id).into() });
+    let outside = numbers.clone().find(|id| !known(*id));
+    if let (Some(id), Some(words)) = (outside, words) {
+        let problem = format!("has the index {id}, but the vocabulary has {words} entries");
+        return Some((FaultKind::IndexOutside, problem));
+    }
+    match numbers.next() {
+        Some(first) if first != start => {
+            let problem = format!("begins with {first} instead of <START>, which is {START}");
+            Some((FaultKind::BadEntry, problem))
+        }
+        _ if numbers.all(|id| id == null) => {
+            let problem = "has nothing after <START>; expected words and <END>, then <NULL>";
+            Some((FaultKind::EmptyCaption, problem.into()))
+        }
+        _ => None,
+    }
+}
+
+/// The first of some faults, as the end of a message; nothing where there is none.
+pub(super) fn first_fault(faults: &[Fault]) -> String {
+    faults
+        .first()
+        .map_or(String::new(), |fault| format!("; the first fault is {}: {}", fault.place, fault.problem))
 }
 
 /// All faults by kind, as lines to print; nothing where there is none.

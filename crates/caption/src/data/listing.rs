@@ -29,6 +29,16 @@ impl Part {
             Part::Test => "test",
         }
     }
+
+    /// The part that lists of captions call so, whichever case it is in; an error says which names are known.
+    pub(super) fn of_split(name: &str) -> Result<Part, String> {
+        match name.trim().to_lowercase().as_str() {
+            "train" | "restval" => Ok(Part::Train),
+            "val" | "dev" | "valid" | "validation" => Ok(Part::Val),
+            "test" => Ok(Part::Test),
+            other => Err(format!("split is `{other}`; expected train, val or test")),
+        }
+    }
 }
 
 /// A picture with its captions.
@@ -101,20 +111,30 @@ impl Listing {
             self.fault(FaultKind::DuplicateId, place, problem);
             return None;
         }
-        let row = self.pictures.len();
-        self.rows.insert(picture.name.clone(), row);
-        self.pictures.push(picture);
-        Some(row)
+        Some(self.push(picture))
     }
 
     /// The row of a picture, which is added where it is new.
     pub fn row_or_new(&mut self, name: &str) -> usize {
-        self.row(name).unwrap_or_else(|| {
-            let row = self.pictures.len();
-            self.rows.insert(name.to_string(), row);
-            self.pictures.push(Listed::new(name));
-            row
-        })
+        self.row(name).unwrap_or_else(|| self.push(Listed::new(name)))
+    }
+
+    fn push(&mut self, picture: Listed) -> usize {
+        let row = self.pictures.len();
+        self.rows.insert(picture.name.clone(), row);
+        self.pictures.push(picture);
+        row
+    }
+
+    /// Notes that a picture belongs to a part; false, and a fault, where it belongs to another.
+    pub(super) fn belongs(&mut self, row: usize, part: Part, place: &str) -> bool {
+        let picture = &mut self.pictures[row];
+        if *picture.part.get_or_insert(part) == part {
+            return true;
+        }
+        let problem = format!("`{}` stands in another part as well; expected it in one", picture.name);
+        self.fault(FaultKind::DuplicateId, place, problem);
+        false
     }
 
     /// Adds a caption to a picture, unless nothing is in it or its encoding is wrong.

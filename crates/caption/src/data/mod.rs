@@ -33,6 +33,9 @@ pub use vocabulary::{END, NULL, START, UNKNOWN, Vocabulary};
 
 use std::fmt;
 
+use lab::files::FileError;
+use listing::Part;
+
 /// Where pictures and captions come from.
 pub trait Source {
     /// One line for the user: what this is and where it lies.
@@ -57,6 +60,14 @@ pub struct Dataset {
     pub test: Option<Split>,
     /// Which encoder made the features, where that is known.
     pub origin: Option<encoder::Origin>,
+}
+
+impl Dataset {
+    /// The parts that there are, with their names.
+    pub fn parts(&self) -> impl Iterator<Item = (Part, &Split)> {
+        let splits = [Some(&self.train), Some(&self.val), self.test.as_ref()];
+        Part::ALL.into_iter().zip(splits).filter_map(|(part, split)| Some((part, split?)))
+    }
 }
 
 /// One part of a dataset.
@@ -118,6 +129,12 @@ impl DataError {
     /// An error at a place, in words.
     pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
         DataError { place: place.into(), problem: problem.into() }
+    }
+}
+
+impl From<FileError> for DataError {
+    fn from(error: FileError) -> Self {
+        DataError::new(error.path.display().to_string(), format!("{}; {}", error.problem, error.advice))
     }
 }
 

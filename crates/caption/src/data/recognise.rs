@@ -140,11 +140,14 @@ fn in_folder(folder: &Path, wishes: &Wishes) -> Result<(Box<dyn Format>, Vec<Str
         |wanted: Kind| kinds.iter().filter(move |(_, kind)| *kind == wanted).map(|(file, _)| file.clone());
     let first = |wanted: Kind| of(wanted).next();
 
-    // Of COCO's files one for training and one for validation are the two parts.
-    let named = |part: &str| {
-        of(Kind::Coco).find(|file| file.file_name().is_some_and(|name| name.to_string_lossy().contains(part)))
+    // Of COCO's files one for training and one for validation are the two parts; `captions_trainval2014.json` is neither.
+    let named = |part: &str, other: &str| {
+        of(Kind::Coco).find(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.contains(part) && !name.contains(other)
+        })
     };
-    let pair = match (named("train"), named("val")) {
+    let pair = match (named("train", "val"), named("val", "train")) {
         (Some(train), Some(val)) => Some(vec![(train, Some(Part::Train)), (val, Some(Part::Val))]),
         _ => first(Kind::Coco).map(|file| vec![(file, None)]),
     };
@@ -239,23 +242,28 @@ fn of_file(file: &Path, wishes: &Wishes) -> Option<Box<dyn Format>> {
     })
 }
 
+impl Recognised {
+    fn source(&self) -> &dyn Source {
+        match self {
+            Recognised::Cs231n(source) => source,
+            Recognised::Stored(source) => source,
+            Recognised::Collection(source, _) => source,
+        }
+    }
+}
+
 impl Source for Recognised {
     fn describe(&self) -> String {
+        let what = self.source().describe();
         match self {
-            Recognised::Cs231n(source) => source.describe(),
-            Recognised::Stored(source) => source.describe(),
-            Recognised::Collection(source, others) if others.is_empty() => source.describe(),
-            Recognised::Collection(source, others) => {
-                format!("{}; also there, and not used: {}", source.describe(), others.join(", "))
+            Recognised::Collection(_, others) if !others.is_empty() => {
+                format!("{what}; also there, and not used: {}", others.join(", "))
             }
+            _ => what,
         }
     }
 
     fn load(&self) -> Result<Dataset, DataError> {
-        match self {
-            Recognised::Cs231n(source) => source.load(),
-            Recognised::Stored(source) => source.load(),
-            Recognised::Collection(source, _) => source.load(),
-        }
+        self.source().load()
     }
 }

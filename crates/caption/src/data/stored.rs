@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::arrays::{ArrayFile, Numbers, write};
 use super::encoder::Origin;
-use super::fault::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind, flaw_of_caption};
 use super::listing::Part;
-use super::{Captions, DataError, Dataset, Input, Pictures, START, Source, Split, Vocabulary};
+use super::vocabulary::SPECIAL;
+use super::{Captions, DataError, Dataset, Input, Pictures, Source, Split, Vocabulary};
 
 /// What such a file says it is.
 const FORMAT: &str = "unspool captions 1";
@@ -50,11 +51,6 @@ struct PartAbout {
     names: Vec<String>,
     /// For each picture its captions, words apart by spaces.
     references: Vec<Vec<String>>,
-}
-
-fn parts(dataset: &Dataset) -> impl Iterator<Item = (Part, &Split)> {
-    let splits = [Some(&dataset.train), Some(&dataset.val), dataset.test.as_ref()];
-    Part::ALL.into_iter().zip(splits).filter_map(|(part, split)| Some((part, split?)))
 }
 
 /// The CRC-32 of each picture's bytes as they are written.
@@ -92,21 +88,21 @@ pub fn store(path: &Path, dataset: &Dataset, description: &str) -> Result<(), Da
     let about = About {
         description: description.into(),
         vocabulary: dataset.vocabulary.words().to_vec(),
-        parts: parts(dataset).map(about).collect(),
+        parts: dataset.parts().map(about).collect(),
         origin: dataset.origin.clone(),
     };
     let about = serde_json::to_vec(&about).expect("texts and lists are JSON");
 
     let rows =
         |split: &Split| split.picture_of.iter().map(|row| i32::try_from(*row)).collect::<Result<Vec<_>, _>>();
-    let picture_of: Result<Vec<Vec<i32>>, _> = parts(dataset).map(|(_, split)| rows(split)).collect();
+    let picture_of: Result<Vec<Vec<i32>>, _> = dataset.parts().map(|(_, split)| rows(split)).collect();
     let picture_of = picture_of
         .map_err(|_| DataError::new(path.display().to_string(), "more than 2147483647 pictures"))?;
     let sums: Result<Vec<Vec<u32>>, _> =
-        parts(dataset).map(|(_, split)| checksums(&split.pictures)).collect();
+        dataset.parts().map(|(_, split)| checksums(&split.pictures)).collect();
     let sums = sums?;
     let (mut wide, mut bytes) = (Vec::new(), Vec::new());
-    for (((part, split), picture_of), sums) in parts(dataset).zip(&picture_of).zip(&sums) {
+    for (((part, split), picture_of), sums) in dataset.parts().zip(&picture_of).zip(&sums) {
         let key = |what: &str| format!("{}/{what}", part.name());
         let Split { captions, pictures, .. } = split;
         wide.push((key("captions"), vec![captions.len(), captions.width], Numbers::I32(&captions.ids)));
@@ -150,9 +146,8 @@ impl Stored {
             file.error("about", format!("is not what was written ({why}). Prepare the data again"))
         })?;
         let vocabulary = Vocabulary::from_entries(about.vocabulary);
-        let special = Vocabulary::new([]);
-        if !vocabulary.words().starts_with(special.words()) {
-            let problem = format!("has a vocabulary that does not begin with {}", special.words().join(", "));
+        if !vocabulary.words().iter().take(SPECIAL.len()).eq(SPECIAL) {
+            let problem = format!("has a vocabulary that does not begin with {}", SPECIAL.join(", "));
             return Err(file.error("about", format!("{problem}. Prepare the data again")));
         }
         let mut splits = Vec::new();
@@ -164,21 +159,41 @@ impl Stored {
             let at = splits.iter().position(|(name, _)| name == part.name())?;
             Some(splits.swap_remove(at).1)
         };
-        match (take(Part::Train), take(Part::Val)) {
-            (Some(train), Some(val)) => {
-                Ok(Dataset { vocabulary, train, val, test: take(Part::Test), origin: about.origin })
+        let (Some(train), Some(val)) = (take(Part::Train), take(Part::Val)) else {
+            return Err(file.error("about", "has no part `train` or none `val`. Prepare the data again"));
+        };
+        let dataset = Dataset { vocabulary, train, val, test: take(Part::Test), origin: about.origin };
+        let expected = dataset.train.pictures.input();
+        for (part, split) in dataset.parts() {
+            let found = split.pictures.input();
+            if found != expected {
+                let problem = format!(
+                    "has {found}, but `train` has {expected}; expected the same. Prepare the data again"
+                );
+                return Err(file.error(&format!("{}/pictures", part.name()), problem));
             }
-            _ => Err(file.error("about", "has no part `train` or none `val`. Prepare the data again")),
         }
+        Ok(dataset)
     }
 
     /// All that does not fit in the file.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if let Err(error) = self.read(Some(&mut faults)) {
-            faults.push(Fault::new(FaultKind::Unreadable, error.place, error.problem));
+            faults.push(Fault::of(FaultKind::Unreadable, error));
         }
         faults
+    }
+}
+
+/// What one picture of an array of this shape is; none where it is no array of pictures.
+fn input_of(shape: &[usize], are_bytes: bool) -> Option<Input> {
+    match *shape {
+        _ if shape.contains(&0) => None,
+        [_, width] => Some(Input::Features { width }),
+        [_, height, width, 3] if are_bytes => Some(Input::Pixels { height, width }),
+        [_, rows, columns, width] if !are_bytes => Some(Input::Grid { rows, columns, width }),
+        _ => None,
     }
 }
 
@@ -191,20 +206,10 @@ fn read_part(
     let key = |what: &str| format!("{}/{what}", about.part);
     let again = "The file is damaged: prepare the data again";
     let array = file.about(&key("pictures"))?;
-    let (shape, are_bytes) = (&array.shape, array.dtype == "U8");
-    let input = match shape[..] {
-        [_, width] if !shape.contains(&0) => Input::Features { width },
-        [_, height, width, 3] if !shape.contains(&0) && are_bytes => Input::Pixels { height, width },
-        [_, rows, columns, width] if !shape.contains(&0) && !are_bytes => {
-            Input::Grid { rows, columns, width }
-        }
-        _ => {
-            return Err(file.error(
-                &key("pictures"),
-                format!("has shape {shape:?}; expected features or pixels. {again}"),
-            ));
-        }
-    };
+    let input = input_of(&array.shape, array.dtype == "U8").ok_or_else(|| {
+        let problem = format!("has shape {:?}; expected features or pixels. {again}", array.shape);
+        file.error(&key("pictures"), problem)
+    })?;
     let sums = file.arrays().contains_key(&key("checksums")).then(|| file.checksums(&key("checksums")));
     let sums = sums.transpose()?;
     let count = sums.as_ref().map(Vec::len);
@@ -255,20 +260,10 @@ fn check(
     words: usize,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let place =
-        |what: &str, row: usize| format!("{}, row {row}", file.error(&format!("{part}/{what}"), "").place);
+    let place = |what: &str, row: usize| format!("{}, row {row}", file.place(&format!("{part}/{what}")));
     for row in 0..captions.len() {
-        let ids = captions.row(row);
-        let outside = ids.iter().find(|id| usize::try_from(**id).map_or(true, |id| id >= words));
-        if let Some(id) = outside {
-            let problem = format!("has the index {id}, but the vocabulary has {words} entries");
-            faults.push(Fault::new(FaultKind::IndexOutside, place("captions", row), problem));
-        } else if ids[0] != START || ids[1..].iter().all(|id| *id == 0) {
-            faults.push(Fault::new(
-                FaultKind::EmptyCaption,
-                place("captions", row),
-                "does not begin with <START>, or has nothing after it",
-            ));
+        if let Some((kind, problem)) = flaw_of_caption(captions.row(row), Some(words)) {
+            faults.push(Fault::new(kind, place("captions", row), problem));
         }
     }
     for (row, picture) in picture_of.iter().enumerate() {
@@ -289,7 +284,7 @@ fn check_pictures(pictures: &Pictures) -> Vec<Fault> {
         let place = || rows.place(picture);
         match pictures.see(std::iter::once(picture), &mut seen) {
             Err(error) if seen.iter().all(|number| number.is_finite()) => {
-                Some(Fault::new(FaultKind::Unreadable, error.place, error.problem))
+                Some(Fault::of(FaultKind::Unreadable, error))
             }
             _ if matches!(input, Input::Pixels { .. }) => None,
             _ => super::features::fault_of(&seen, place),

@@ -4,10 +4,10 @@
 //! a damaged header is an error and not an allocation.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 
 use hdf5_pure::{ChunkIndex, DType, Dataset, Error, File, FormatError, Layout};
+use lab::files::plain_length;
 
 use crate::data::DataError;
 
@@ -15,7 +15,7 @@ use crate::data::DataError;
 const WINDOW: usize = 1 << 17;
 
 /// More than deflate can shrink anything, which is 1032 to 1.
-const MOST_COMPRESSION: u64 = 1100;
+pub(super) const MOST_COMPRESSION: u64 = 1100;
 
 /// What a table of features holds.
 const FLOATS: &str = "floats such as float32";
@@ -35,13 +35,7 @@ impl Tables {
     /// Opens a file without reading its tables.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let place = path.display().to_string();
-        let bytes = match fs::metadata(path) {
-            Ok(found) if found.is_file() => found.len(),
-            Ok(_) => {
-                return Err(DataError::new(place, "expected an HDF5 file, found a folder. Check the path"));
-            }
-            Err(error) => return Err(DataError::new(place, missing(path, &error))),
-        };
+        let bytes = plain_length(path)?;
         // Opened for streaming: the other way to open holds the whole file in memory beside what is read from it.
         match File::open_streaming(path) {
             Ok(file) => Ok(Tables { place, file, bytes }),
@@ -57,7 +51,12 @@ impl Tables {
 
     /// An error at a key of this file.
     pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> DataError {
-        DataError::new(format!("{}, key `{key}`", self.place), problem)
+        DataError::new(self.place(key), problem)
+    }
+
+    /// What a key of this file is called in a message.
+    pub(super) fn place(&self, key: &str) -> String {
+        format!("{}, key `{key}`", self.place)
     }
 
     /// The shape of a table of floats: rows and numbers in a row.
@@ -296,22 +295,4 @@ impl Tables {
         let problem = format!("cannot be read ({error}); the file is cut short or damaged. Fetch it again");
         self.error(key, problem)
     }
-}
-
-/// What to say of a file that cannot be opened; a near relative of the file is pointed out.
-fn missing(path: &Path, error: &std::io::Error) -> String {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let full = name.replace("_pca", "");
-    if full != name && path.with_file_name(&full).is_file() {
-        return format!("cannot be opened ({error}), but {full} is there: ask for the full features instead");
-    }
-    let reduced = name.replace("_fc7.h5", "_fc7_pca.h5");
-    if reduced != name && path.with_file_name(&reduced).is_file() {
-        return format!(
-            "cannot be opened ({error}), but {reduced} is there: ask for the reduced features instead"
-        );
-    }
-    format!(
-        "cannot be opened ({error}); expected a file of CS231n's `coco_captioning` folder. Check the path"
-    )
 }

@@ -70,7 +70,7 @@ fn stands_alone(c: char) -> bool {
 /// Punctuation of Chinese and Japanese; [`tokenize`] knows that of English.
 fn is_wide_punctuation(c: char) -> bool {
     matches!(u32::from(c), 0x3000..=0x3004 | 0x3008..=0x3020 | 0x30fb)
-        || "，．！？；：（）［］｛｝“”‘’…—·《》〈〉、。「」『』【】～".contains(c) && !matches!(c, '‘' | '’')
+        || "，．！？；：（）［］｛｝“”…—·～".contains(c)
 }
 
 /// Words as one text in which [`SPACE`] stands where a space would; between two characters that stand alone there is none.

@@ -13,6 +13,9 @@ pub const END: i32 = 2;
 /// Stands for a word that is not in the vocabulary.
 pub const UNKNOWN: i32 = 3;
 
+/// The entries that are no words, in the order of their indices.
+pub(super) const SPECIAL: [&str; 4] = ["<NULL>", "<START>", "<END>", "<UNK>"];
+
 /// Words by index and indices by word; the first four are `<NULL>`, `<START>`, `<END>` and `<UNK>`.
 ///
 /// Where an entry begins with `▁`, entries are pieces of words and [`Vocabulary::decode`] puts them together (see
@@ -28,8 +31,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// A vocabulary of the four special entries followed by `words`.
     pub fn new(words: impl IntoIterator<Item = String>) -> Self {
-        let special = ["<NULL>", "<START>", "<END>", "<UNK>"].map(String::from);
-        Self::from_entries(special.into_iter().chain(words).collect())
+        Self::from_entries(SPECIAL.map(String::from).into_iter().chain(words).collect())
     }
 
     /// A vocabulary whose entries, special ones included, are given in order.
@@ -80,7 +82,10 @@ impl Vocabulary {
 
     /// The word at an index, `<UNK>` outside the vocabulary.
     pub fn word(&self, id: i32) -> &str {
-        usize::try_from(id).ok().and_then(|id| self.words.get(id)).map_or("<UNK>", String::as_str)
+        usize::try_from(id)
+            .ok()
+            .and_then(|id| self.words.get(id))
+            .map_or(SPECIAL[UNKNOWN as usize], String::as_str)
     }
 
     /// `<START> words <END>` as indices, without padding.

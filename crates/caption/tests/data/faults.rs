@@ -113,7 +113,7 @@ fn faults_of_pictures_are_found() {
 #[test]
 fn faults_of_features_are_found() {
     let check = |rows: &[[f32; 4]], expected: &[(FaultKind, usize, &str)]| {
-        let file = npy(rows);
+        let file = npy(&format!("({}, 4)", rows.len()), rows.as_flattened());
         check_faults(
             |folder, wishes| {
                 write(folder.join("f.npy"), file);
@@ -192,6 +192,11 @@ fn a_folder_of_the_course_is_examined_as_a_whole() {
             (FaultKind::NonFiniteFeatures, 1, "row 1: number 1 is inf"),
         ],
     );
+    // What loading alone finds is told as well.
+    let mut file = FileBuilder::new();
+    file.create_dataset("features").with_data(&[1f32; 6]).with_shape(&[2, 3]);
+    file.write(&val).unwrap();
+    check_found(&examined(), &[(FaultKind::Unreadable, 1, "3 numbers a picture, but")]);
     // Zeros are told, but what a user has may be trained on, prepared as well.
     features([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     let file = folder.path().join("prepared");

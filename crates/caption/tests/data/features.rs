@@ -7,7 +7,7 @@ fn features_stand_for_pictures_whose_files_are_not_needed() {
     let folder = tabled();
     fs::remove_dir_all(folder.path().join("images")).unwrap();
     let file = folder.path().join("features.npy");
-    write(&file, npy(&rows()));
+    write(&file, npy("(12, 4)", rows().as_flattened()));
     let wishes = Wishes { features: Some(file), ..wishes() };
     let dataset = load(folder.path(), &wishes);
     let Pictures::Features { width: 4, data } = &dataset.train.pictures else { panic!("no features") };
@@ -21,13 +21,8 @@ fn features_stand_for_pictures_whose_files_are_not_needed() {
 fn grids(folder: &Path, change: impl FnOnce(&mut [f32])) -> PathBuf {
     let mut numbers: Vec<f32> = (0..144).map(|at| (at / 12 * 100 + at % 12) as f32).collect();
     change(&mut numbers);
-    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (12, 2, 2, 3), }";
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((header.len() as u16).to_le_bytes());
-    file.extend(header.bytes());
-    file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
     let path = folder.join("grid.npy");
-    write(&path, file);
+    write(&path, npy("(12, 2, 2, 3)", &numbers));
     path
 }
 

@@ -1,5 +1,5 @@
-//! Data as users have it: every format, what is made of it, and every fault that can be in it.
-//! This file is long because all tests here change the same folder of twelve pictures, a test for each fault.
+//! Data as users have it: every format, what is made of it, and every fault that can be in it. All tests change the same folder of
+//! twelve pictures.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
@@ -112,13 +112,11 @@ fn bytes(dataset: &Dataset) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// numpy's form of rows of four numbers.
-fn npy(rows: &[[f32; 4]]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, 4), }}", rows.len());
-    header.extend(std::iter::repeat_n(' ', 117 - header.len()));
-    header.push('\n');
-    let numbers = rows.iter().flatten().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    [b"\x93NUMPY\x01\x00\x76\x00", header.as_bytes(), &numbers].concat()
+/// An array as numpy saves it; its shape as Python writes it.
+fn npy(shape: &str, numbers: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &numbers].concat()
 }
 
 fn rows() -> Vec<[f32; 4]> {
@@ -209,6 +207,24 @@ fn of_several_files_one_is_taken_and_the_others_are_named() {
     let described = recognise(folder.path(), &wishes()).unwrap().describe();
     assert!(described.starts_with("Karpathy's splits in") && described.contains("not used: "), "{described}");
     assert!(described.ends_with("captions.txt"), "{described}");
+}
+
+#[test]
+fn files_of_coco_are_the_part_that_their_name_says_and_one_of_both_is_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures(&folder.path().join("images"));
+    let described = |names: &[&str]| {
+        names.iter().for_each(|name| write(folder.path().join(name), coco()));
+        let described = recognise(folder.path(), &wishes()).unwrap().describe();
+        described.replace(&format!("{}/", folder.path().display()), "")
+    };
+    assert_eq!(described(&["captions_trainval.json"]), "COCO's annotations in captions_trainval.json");
+    let found = examine(folder.path(), &wishes(), Some(1 << 40), &|_, _| ());
+    check_found(&found, &[]);
+    assert_eq!(
+        described(&["captions_train.json", "captions_val.json"]),
+        "COCO's annotations in captions_train.json and captions_val.json; also there, and not used: captions_trainval.json"
+    );
 }
 
 #[test]

@@ -25,6 +25,18 @@ fn what_was_prepared_is_loaded_as_it_was() {
 }
 
 #[test]
+fn parts_whose_pictures_are_of_different_sizes_are_an_error() {
+    let folder = tabled();
+    let [data, other] = [8, 4].map(|side| load(folder.path(), &Wishes { side: Some(side), ..wishes() }));
+    let stored = Stored { file: folder.path().join("prepared") };
+    store(&stored.file, &Dataset { val: other.val, ..data }, "two sizes").unwrap();
+    let error = stored.load().unwrap_err().to_string();
+    assert!(error.contains("key `val/pictures`: has pictures of 4 by 4 pixels"), "{error}");
+    assert!(error.contains("`train` has pictures of 8 by 8 pixels"), "{error}");
+    assert_eq!(stored.faults().len(), 1);
+}
+
+#[test]
 fn a_damaged_file_of_prepared_data_is_an_error_and_never_a_panic() {
     let folder = tabled();
     let file = folder.path().join("prepared");
@@ -49,7 +61,7 @@ fn prepared(folder: &Path, features: bool) -> Stored {
     let mut wishes = wishes();
     if features {
         let file = folder.join("features.npy");
-        write(&file, npy(&rows()));
+        write(&file, npy("(12, 4)", rows().as_flattened()));
         wishes.features = Some(file);
     }
     let file = folder.join("prepared");

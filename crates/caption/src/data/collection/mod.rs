@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind, first_fault};
 use super::features::Channels;
 use super::formats::Format;
 use super::listing::{Caption, Listed, Listing, Part};
@@ -173,12 +173,10 @@ impl Collection {
         };
         for part in [Part::Train, Part::Val] {
             if members[part as usize].is_empty() {
-                let first = faults.first().map_or(String::new(), |fault| {
-                    format!("; the first fault is {}: {}", fault.place, fault.problem)
-                });
                 let problem = format!(
-                    "no picture of the part `{}` can be used{first}. `caption doctor` names every fault",
-                    part.name()
+                    "no picture of the part `{}` can be used{}. `caption doctor` names every fault",
+                    part.name(),
+                    first_fault(faults)
                 );
                 return Err(DataError::new(self.format.describe(), problem));
             }

@@ -50,7 +50,7 @@ impl Collection {
                             pixels.copy_from_slice(&loaded);
                             Ok(folder)
                         }
-                        Err(error) => Err(Fault::new(FaultKind::CorruptPicture, error.place, error.problem)),
+                        Err(error) => Err(Fault::of(FaultKind::CorruptPicture, error)),
                     }
                 });
                 watch(done.fetch_add(1, Ordering::Relaxed) + 1, total);

@@ -1,24 +1,25 @@
 //! Everything that is wrong with a folder, where loading stops at the first.
 
 use super::{CAPTIONS, Cs231n, REFERENCES, VOCABULARY, names, references, words};
-use crate::data::fault::{Fault, FaultKind};
+use crate::data::DataError;
+use crate::data::fault::{Fault, FaultKind, flaw_of_caption};
 use crate::data::features::fault_of;
 use crate::data::tables::Tables;
-use crate::data::{DataError, START};
 
 impl Cs231n {
     /// All faults of the folder: files that cannot be read, captions whose indices do not fit, features that are no numbers or zero.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let vocabulary = noted(&mut faults, words::read(&self.folder.join(VOCABULARY)));
-        let tables = noted(&mut faults, Tables::open(&self.folder.join(CAPTIONS)));
+        let tables = noted(&mut faults, self.open(CAPTIONS));
         for part in ["train", "val"] {
-            let features = Tables::open(&self.folder.join(self.features_file(part)))
+            let features = self
+                .open(&self.features_file(part))
                 .and_then(|file| Ok((file.any_floats("features")?, file)));
             let pictures = match noted(&mut faults, features) {
                 Some(((shape, data), file)) if shape.len() == 2 => {
                     for (row, numbers) in data.chunks_exact(shape[1]).enumerate() {
-                        let place = || format!("{}, row {row}", file.error("features", "").place);
+                        let place = || format!("{}, row {row}", file.place("features"));
                         faults.extend(fault_of(numbers, place));
                     }
                     Some(shape[0])
@@ -51,7 +52,7 @@ impl Cs231n {
 
 /// The result, or none with the error among the faults.
 fn noted<T>(faults: &mut Vec<Fault>, result: Result<T, DataError>) -> Option<T> {
-    result.map_err(|error| faults.push(Fault::new(FaultKind::Unreadable, error.place, error.problem))).ok()
+    result.map_err(|error| faults.push(Fault::of(FaultKind::Unreadable, error))).ok()
 }
 
 /// Captions with an index outside the vocabulary, or without a word.
@@ -67,16 +68,9 @@ fn captions(
     tables.visit_integers::<2>(&key, |[_, width], id| {
         row.push(id);
         if row.len() == width {
-            let place = || format!("{}, row {number}", tables.error(&key, "").place);
-            let outside = row.iter().find(|id| words.is_some_and(|words| !(0..words as i64).contains(id)));
-            if let (Some(id), Some(words)) = (outside, words) {
-                let problem = format!("has the index {id}, but the vocabulary has {words} entries");
-                faults.push(Fault::new(FaultKind::IndexOutside, place(), problem));
-            } else if row[0] != i64::from(START) {
-                let problem = format!("begins with {} instead of <START>, which is {START}", row[0]);
-                faults.push(Fault::new(FaultKind::BadEntry, place(), problem));
-            } else if row[1..].iter().all(|id| *id == 0) {
-                faults.push(Fault::new(FaultKind::EmptyCaption, place(), "has nothing after <START>"));
+            let place = || format!("{}, row {number}", tables.place(&key));
+            if let Some((kind, problem)) = flaw_of_caption(&row, words) {
+                faults.push(Fault::new(kind, place(), problem));
             }
             row.clear();
             number += 1;
@@ -102,7 +96,7 @@ fn picture_indices(
             let problem = format!("is of picture {picture}, but there are features of {pictures}");
             faults.push(Fault::new(
                 FaultKind::PictureOutside,
-                format!("{}, row {row}", tables.error(&key, "").place),
+                format!("{}, row {row}", tables.place(&key)),
                 problem,
             ));
         }

@@ -23,10 +23,12 @@ mod references;
 mod tests;
 mod words;
 
+use std::fs;
 use std::path::PathBuf;
 
+use super::fault::flaw_of_caption;
 use super::tables::Tables;
-use super::{Captions, DataError, Dataset, NULL, Pictures, START, Source, Split, Vocabulary};
+use super::{Captions, DataError, Dataset, Pictures, Source, Split, Vocabulary};
 
 const CAPTIONS: &str = "coco2014_captions.h5";
 const VOCABULARY: &str = "coco2014_vocab.json";
@@ -67,11 +69,24 @@ impl Cs231n {
         format!("{part}2014_vgg16_fc7{ending}.h5")
     }
 
+    /// Opens one of the HDF5 files; of one that is not there a near relative is pointed out.
+    fn open(&self, name: &str) -> Result<Tables, DataError> {
+        let path = self.folder.join(name);
+        let Err(error) = fs::metadata(&path) else { return Tables::open(&path) };
+        let near = [(name.replace("_pca", ""), "full"), (name.replace("_fc7.h5", "_fc7_pca.h5"), "reduced")];
+        let near = near.iter().find(|(near, _)| near != name && self.folder.join(near).is_file());
+        let what = match near {
+            Some((near, which)) => format!(", but {near} is there: ask for the {which} features instead"),
+            None => "; expected a file of CS231n's `coco_captioning` folder. Check the path".into(),
+        };
+        Err(DataError::new(path.display().to_string(), format!("cannot be opened ({error}){what}")))
+    }
+
     /// Reads one part, `train` or `val`.
     fn load_part(&self, part: &str, tables: &Tables, vocabulary: &Vocabulary) -> Result<Split, DataError> {
         // The shape of the features comes first, being cheap and wanted below; their numbers come last, so that
         // a fault elsewhere is told at once.
-        let features = Tables::open(&self.folder.join(self.features_file(part)))?;
+        let features = self.open(&self.features_file(part))?;
         let [pictures, width] = features.float_shape("features")?;
 
         let key = format!("{part}_captions");
@@ -119,7 +134,7 @@ impl Source for Cs231n {
             return Err(DataError::new(self.folder.display().to_string(), problem));
         }
         let vocabulary = words::read(&self.folder.join(VOCABULARY))?;
-        let tables = Tables::open(&self.folder.join(CAPTIONS))?;
+        let tables = self.open(CAPTIONS)?;
         let val = self.load_part("val", &tables, &vocabulary)?;
         let train = self.load_part("train", &tables, &vocabulary)?;
         if let (Pictures::Features { width: seen, .. }, Pictures::Features { width: asked, .. }) =
@@ -141,18 +156,12 @@ impl Source for Cs231n {
 /// Each caption begins with `<START>` and has something after it.
 fn check_form(tables: &Tables, key: &str, captions: &Captions) -> Result<(), DataError> {
     for caption in 0..captions.len() {
-        let row = captions.row(caption);
-        let problem = if row[0] != START {
-            format!("caption {caption} begins with {} instead of <START>, which is {START}", row[0])
-        } else if row[1..].iter().all(|id| *id == NULL) {
-            format!("caption {caption} has nothing after <START>; expected words and <END>, then <NULL>")
-        } else {
-            continue;
-        };
-        let advice = format!(
-            "Captions and {VOCABULARY} do not fit each other, or the file is damaged: fetch both again"
-        );
-        return Err(tables.error(key, format!("{problem}. {advice}")));
+        if let Some((_, problem)) = flaw_of_caption(captions.row(caption), None) {
+            let advice = format!(
+                "Captions and {VOCABULARY} do not fit each other, or the file is damaged: fetch both again"
+            );
+            return Err(tables.error(key, format!("caption {caption} {problem}. {advice}")));
+        }
     }
     Ok(())
 }

@@ -169,7 +169,7 @@ fn missing_files_are_named() {
     let folder = Tiny::new().write();
     fs::remove_file(folder.path().join(CAPTIONS)).unwrap();
     fs::create_dir(folder.path().join(CAPTIONS)).unwrap();
-    check_error(&folder, &[CAPTIONS, "expected an HDF5 file, found a folder"]);
+    check_error(&folder, &[CAPTIONS, "is not a plain file; give the path of a file"]);
 }
 
 #[test]

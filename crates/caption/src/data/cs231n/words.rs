@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::data::vocabulary::SPECIAL;
 use crate::data::{DataError, Vocabulary};
 
 #[derive(Deserialize)]
@@ -23,8 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Vocabulary, DataError> {
         DataError::new(place, format!("{problem}. The file is damaged or of another kind: fetch it again"))
     };
 
-    let special = ["<NULL>", "<START>", "<END>", "<UNK>"];
-    for (index, wanted) in special.iter().enumerate() {
+    for (index, wanted) in SPECIAL.iter().enumerate() {
         let found = file.idx_to_word.get(index);
         if found.is_none_or(|found| found != wanted) {
             let found = found.map_or("missing".to_string(), |found| format!("`{found}`"));

@@ -137,8 +137,7 @@ impl Card {
     /// If the file cannot be read, is no such JSON, or says what cannot be.
     pub fn read(path: &Path) -> Result<Card, DataError> {
         let error = |problem: String| DataError::new(path.display().to_string(), problem);
-        let text =
-            read_text(path, LONGEST).map_err(|why| error(format!("{}; {}", why.problem, why.advice)))?;
+        let text = read_text(path, LONGEST)?;
         let card: Card = serde_json::from_str(&text).map_err(|why| {
             error(format!(
                 "is no card of an encoder ({why}). Expected JSON as {{\"size\": [224, 224], \"fit\": {{\"crop\": 0.875}}, \"mean\": \

@@ -10,7 +10,7 @@ use super::{Encoder, Origin};
 use crate::data::arrays::{Numbers, write_with_origin};
 use crate::data::collection::{Collection, NamedFile, Watch};
 use crate::data::doctor::beyond_memory;
-use crate::data::fault::{Fault, FaultKind};
+use crate::data::fault::{Fault, FaultKind, first_fault};
 use crate::data::features::{Form, fault_of};
 use crate::data::picture::MOST_BYTES;
 use crate::data::{DataError, Source};
@@ -82,21 +82,18 @@ pub fn encode(
     }
     numbers.truncate(names.len() * size);
     if names.is_empty() {
-        let first = faults.first().map_or(String::new(), |fault| {
-            format!("; the first fault is {}: {}", fault.place, fault.problem)
-        });
-        return Err(DataError::new(collection.describe(), format!("no picture can be encoded{first}")));
+        let problem = format!("no picture can be encoded{}", first_fault(faults));
+        return Err(DataError::new(collection.describe(), problem));
     }
     Ok(Encoded { origin: encoder.origin().clone(), form, names, numbers })
 }
 
 /// Brings a picture of a file to what the network takes.
 fn bring(encoder: &Encoder, path: &Path, to: &mut Vec<f32>) -> Result<(), Fault> {
-    let place = path.display().to_string();
-    let corrupt = |place: String, problem: String| Fault::new(FaultKind::CorruptPicture, place, problem);
-    let bytes = read_file(path, MOST_BYTES)
-        .map_err(|why| corrupt(place.clone(), format!("{}; {}", why.problem, why.advice)))?;
-    encoder.bring(&bytes, &place, to).map_err(|why| corrupt(why.place, why.problem))
+    let brought = read_file(path, MOST_BYTES)
+        .map_err(DataError::from)
+        .and_then(|bytes| encoder.bring(&bytes, &path.display().to_string(), to));
+    brought.map_err(|error| Fault::of(FaultKind::CorruptPicture, error))
 }
 
 impl Encoded {

@@ -47,19 +47,13 @@ pub struct Encoder {
     batch: usize,
 }
 
-/// What a network says of its input.
-struct Asked {
-    card: Card,
-    batch: Option<usize>,
-}
-
 impl Encoder {
     /// Loads an encoder that will look at `batch` pictures at once, unless it says itself at how many.
     ///
     /// # Errors
     /// If the file cannot be read, is no such network, or the card does not fit it.
     pub fn load(path: &Path, card: Card, batch: usize) -> Result<Encoder, DataError> {
-        Encoder::of_bytes(path, &read(path)?, card, batch)
+        Encoder::of_bytes(path, &read_file(path, LONGEST)?, card, batch)
     }
 
     /// Loads the encoder that made some features, for one picture at a time.
@@ -67,7 +61,7 @@ impl Encoder {
     /// # Errors
     /// As for [`Encoder::load`], and if it is another encoder.
     pub fn load_same(path: &Path, origin: &Origin) -> Result<Encoder, DataError> {
-        let bytes = read(path)?;
+        let bytes = read_file(path, LONGEST)?;
         let found = sha256(&bytes);
         if found != origin.sha256 {
             let problem = format!(
@@ -79,11 +73,12 @@ impl Encoder {
         Encoder::of_bytes(path, &bytes, origin.card.clone(), 1)
     }
 
-    fn of_bytes(path: &Path, bytes: &[u8], card: Card, batch: usize) -> Result<Encoder, DataError> {
+    fn of_bytes(path: &Path, bytes: &[u8], mut card: Card, batch: usize) -> Result<Encoder, DataError> {
         let place = path.display().to_string();
         let error = |problem: String| DataError::new(&place, problem);
-        let network = network(bytes).map_err(error)?;
-        let (network, Asked { card, batch: own }) = asked(network, card).map_err(error)?;
+        let mut network = network(bytes).map_err(error)?;
+        name_ends(&mut network, &mut card).map_err(error)?;
+        let own = fit_input(&network, &mut card).map_err(error)?;
         let batch = own.unwrap_or(batch.max(1));
         let (plan, form, channels_first) = planned(network, &card, batch).map_err(error)?;
         let name = path.file_name().map_or_else(|| place.clone(), |name| name.to_string_lossy().into_owned());
@@ -167,11 +162,6 @@ impl Encoder {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    read_file(path, LONGEST)
-        .map_err(|why| DataError::new(path.display().to_string(), format!("{}; {}", why.problem, why.advice)))
-}
-
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -179,8 +169,7 @@ fn sha256(bytes: &[u8]) -> String {
 /// What the runtime does, with its panics as errors.
 fn caught<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        // Its causes on one line.
-        Ok(result) => result.map_err(|why| format!("{why:#}").replace('\n', " ")),
+        Ok(result) => result.map_err(failed),
         Err(_) => Err("it brought the runtime down".into()),
     }
 }
@@ -236,29 +225,25 @@ fn check_graph(proto: &ModelProto) -> Result<&GraphProto, String> {
     }
 }
 
-/// Chooses input and output as the card says, and fills in what it leaves to the network.
-fn asked(mut network: InferenceModel, mut card: Card) -> Result<(InferenceModel, Asked), String> {
-    let failed = |why: TractError| format!("{why:#}");
+/// Chooses input and output as the card says, and names in it those that it leaves to the network.
+fn name_ends(network: &mut InferenceModel, card: &mut Card) -> Result<(), String> {
     let name = |network: &InferenceModel, outlet: OutletId| {
         let own = &network.node(outlet.node).name;
         network.outlet_label(outlet).unwrap_or(own).to_string()
     };
     let inputs = network.input_outlets().map_err(failed)?.to_vec();
-    let names: Vec<String> = inputs.iter().map(|input| name(&network, *input)).collect();
+    let names: Vec<String> = inputs.iter().map(|input| name(network, *input)).collect();
     let [input] = &names[..] else {
         return Err(format!(
             "has the inputs {}; expected one, for pictures",
             listed(names.iter().map(String::as_str))
         ));
     };
-    if card.input.as_ref().is_some_and(|wanted| wanted != input) {
-        return Err(format!(
-            "has the input `{input}`, but its card says {:?}",
-            card.input.unwrap_or_default()
-        ));
+    if let Some(wanted) = card.input.as_ref().filter(|wanted| *wanted != input) {
+        return Err(format!("has the input `{input}`, but its card says {wanted:?}"));
     }
     let outputs = network.output_outlets().map_err(failed)?.to_vec();
-    let names: Vec<String> = outputs.iter().map(|output| name(&network, *output)).collect();
+    let names: Vec<String> = outputs.iter().map(|output| name(network, *output)).collect();
     let chosen = match &card.output {
         None => 0,
         Some(wanted) => names.iter().position(|name| name == wanted).ok_or_else(|| {
@@ -270,8 +255,12 @@ fn asked(mut network: InferenceModel, mut card: Card) -> Result<(InferenceModel,
     };
     card.input = Some(input.clone());
     card.output = Some(names[chosen].clone());
-    network.select_output_outlets(&outputs[chosen..=chosen]).map_err(failed)?;
+    network.select_output_outlets(&outputs[chosen..=chosen]).map_err(failed)
+}
 
+/// Holds the card against the shape of the input and fills in what it leaves to it; the pictures that the network takes at once,
+/// where it says how many.
+fn fit_input(network: &InferenceModel, card: &mut Card) -> Result<Option<usize>, String> {
     let fact = network.input_fact(0).map_err(failed)?;
     if let Some(kind) = fact.datum_type.concretize().filter(|kind| *kind != f32::datum_type()) {
         return Err(format!("takes numbers of type {kind:?}; expected floats of 32 bits"));
@@ -311,7 +300,15 @@ fn asked(mut network: InferenceModel, mut card: Card) -> Result<(InferenceModel,
     // Checked again, for a network may ask for pictures of any size.
     card.check()?;
     let batch = extent(0);
-    Ok((network, Asked { card, batch }))
+    if batch == Some(0) {
+        return Err(format!("takes an input of shape [{said}]; expected at least one picture"));
+    }
+    Ok(batch)
+}
+
+/// What the runtime could not do, with its causes, on one line.
+fn failed(why: TractError) -> String {
+    format!("{why:#}").replace('\n', " ")
 }
 
 /// Makes a network ready for so many pictures, and tells what it makes of each, and whether with channels first.
@@ -329,7 +326,7 @@ fn planned(
     let plan = caught(ready).map_err(|why| {
         format!("cannot be run on {batch} pictures of {:?} pixels ({why}). Where `size` is wrong, say it in the card", sides(card))
     })?;
-    let fact = plan.model().output_fact(0).map_err(|why| format!("{why:#}"))?;
+    let fact = plan.model().output_fact(0).map_err(failed)?;
     let extents: Option<Vec<usize>> = fact.shape.iter().map(number).collect();
     let name = card.output.as_deref().unwrap_or_default();
     let shape =

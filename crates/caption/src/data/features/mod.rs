@@ -27,6 +27,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use form::{Channels, Form};
+use lab::files::{FileError, plain_length};
 
 use super::encoder::Origin;
 use super::fault::{Fault, FaultKind};
@@ -62,18 +63,11 @@ struct Array {
 /// # Errors
 /// If the file is of none of the formats, is damaged, or holds something else than rows of one form.
 pub fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
-    let place = path.display().to_string();
-    let opened = lab::files::plain_length(path)
-        .map_err(|error| format!("{}; {}", error.problem, error.advice))
-        .and_then(|_| File::open(path).map_err(|error| format!("cannot be opened ({error})")));
-    let read = opened.and_then(|file| {
-        let mut bytes = Vec::new();
-        file.take(9)
-            .read_to_end(&mut bytes)
-            .map(|_| bytes)
-            .map_err(|error| format!("cannot be read ({error})"))
-    });
-    let beginning = read.map_err(|problem| DataError::new(&place, format!("{problem}. Check the path")))?;
+    plain_length(path)?;
+    let mut beginning = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(9).read_to_end(&mut beginning))
+        .map_err(|error| FileError::system(path, "read", &error))?;
     if beginning.starts_with(npy::MAGIC) {
         npy::read(path, channels)
     } else if beginning.starts_with(b"PK") {
@@ -84,7 +78,7 @@ pub fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, Dat
         safetensors::read(path, channels)
     } else {
         let problem = "begins like no file of features; expected npy, npz, safetensors or HDF5. Save the features in one of them";
-        Err(DataError::new(place, problem))
+        Err(DataError::new(path.display().to_string(), problem))
     }
 }
 

@@ -12,6 +12,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use lab::files::{FileError, plain_length};
+
 use super::{Array, Channels, FeatureTable};
 use crate::data::DataError;
 use crate::data::arrays::half;
@@ -43,9 +45,8 @@ pub(super) enum Content {
 
 pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let place = path.display().to_string();
-    let length = lab::files::plain_length(path).map_err(|error| DataError::new(&place, error.problem))?;
-    let file =
-        File::open(path).map_err(|error| DataError::new(&place, format!("cannot be opened ({error})")))?;
+    let length = plain_length(path)?;
+    let file = File::open(path).map_err(|error| FileError::system(path, "read", &error))?;
     match decode(&mut BufReader::new(file), length).map_err(|problem| DataError::new(&place, problem))? {
         Content::Numbers(shape, data) => FeatureTable::whole(place, Array { shape, data }, None, channels),
         Content::Texts(_) => Err(DataError::new(place, "holds texts; expected floats")),
@@ -54,7 +55,6 @@ pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTab
 
 /// Decodes an array out of at most `most` bytes.
 pub(super) fn decode(from: &mut dyn Read, most: u64) -> Result<Content, String> {
-    let cut = |error: std::io::Error| format!("is cut short or damaged ({error}). Make it again");
     let mut prefix = [0; 8];
     from.read_exact(&mut prefix).map_err(cut)?;
     if !prefix.starts_with(MAGIC) {
@@ -119,6 +119,11 @@ pub(super) fn decode(from: &mut dyn Read, most: u64) -> Result<Content, String> 
     Ok(Content::Numbers(shape, data))
 }
 
+/// What an array is that cannot be read to its end.
+fn cut(error: std::io::Error) -> String {
+    format!("is cut short or damaged ({error}). Make it again")
+}
+
 /// Texts of fixed width, four bytes a character, filled up with zeros.
 fn texts(from: &mut dyn Read, count: usize, size: usize, big: bool) -> Result<Vec<String>, String> {
     // An array of no text, or an archive that lies about its sizes, may claim any width: only what is there is held.
@@ -127,7 +132,7 @@ fn texts(from: &mut dyn Read, count: usize, size: usize, big: bool) -> Result<Ve
     for _ in 0..count {
         bytes.clear();
         let read = (&mut *from).take(size as u64).read_to_end(&mut bytes);
-        let found = read.map_err(|error| format!("is cut short or damaged ({error}). Make it again"))?;
+        let found = read.map_err(cut)?;
         if found < size {
             return Err(format!("is cut short: a text has {found} of its {size} bytes. Make it again"));
         }

@@ -5,17 +5,16 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use lab::files::FileError;
 use zip::ZipArchive;
 
 use super::npy::{Content, decode};
 use super::{ALL, Array, Channels, FeatureTable};
 use crate::data::DataError;
+use crate::data::tables::MOST_COMPRESSION;
 
 /// The array of the names.
 const NAMES: &str = "names";
-
-/// More than deflate can shrink anything, which is 1032 to 1.
-const MOST_COMPRESSION: u64 = 1100;
 
 pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTable, DataError> {
     let place = path.display().to_string();
@@ -25,7 +24,7 @@ pub(super) fn read(path: &Path, channels: Option<Channels>) -> Result<FeatureTab
             "cannot be read as npz ({why}); the file is cut short, damaged or of another kind. Make it again"
         ))
     };
-    let file = File::open(path).map_err(|why| error(format!("cannot be opened ({why})")))?;
+    let file = File::open(path).map_err(|why| FileError::system(path, "read", &why))?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let mut arrays = BTreeMap::new();
     let mut names = None;

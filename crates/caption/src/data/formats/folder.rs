@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::Format;
 use crate::data::DataError;
 use crate::data::encoding::read_text;
-use crate::data::fault::FaultKind;
+use crate::data::fault::{Fault, FaultKind};
 use crate::data::listing::{Listed, Listing, Part};
 
 /// A folder of pictures and texts.
@@ -24,7 +24,7 @@ pub struct Folder {
 const DEEPEST: usize = 8;
 
 /// Whether a file is a picture by its name; other endings than PNG and JPEG are told as faults when they are decoded.
-pub(super) fn is_picture(path: &Path) -> bool {
+fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg" | "gif" | "bmp" | "webp" | "tif" | "tiff"))
 }
@@ -100,7 +100,7 @@ impl Format for Folder {
                 let words = match read_text(&path) {
                     Ok(words) => words,
                     Err(error) => {
-                        listing.fault(FaultKind::Unreadable, error.place, error.problem);
+                        listing.faults.push(Fault::of(FaultKind::Unreadable, error));
                         continue;
                     }
                 };

@@ -66,13 +66,9 @@ impl Format for Karpathy {
         for (number, raw) in file.images.iter().enumerate() {
             let place = format!("{}, images[{number}]", self.file.display());
             let Some(image) = json::entry::<Image>(raw, &place, &mut listing) else { continue };
-            let part = match image.split.as_deref() {
-                None => None,
-                Some("train" | "restval") => Some(Part::Train),
-                Some("val") => Some(Part::Val),
-                Some("test") => Some(Part::Test),
-                Some(other) => {
-                    let problem = format!("split is `{other}`; expected train, restval, val or test");
+            let part = match image.split.as_deref().map(Part::of_split).transpose() {
+                Ok(part) => part,
+                Err(problem) => {
                     listing.fault(FaultKind::BadEntry, place, problem);
                     continue;
                 }
@@ -149,7 +145,7 @@ mod tests {
             r#"{"images": [
                 {"split": "train", "sentences": []},
                 {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A dog", "sentid": 7}, {"raw": "", "sentid": 8}, {"sentid": 9}, {"raw": 3}]},
-                {"filename": "b.jpg", "split": "dev", "sentences": []},
+                {"filename": "b.jpg", "split": "half", "sentences": []},
                 {"filename": "a.jpg", "split": "val", "sentences": []},
                 {"filename": "c.jpg", "split": "val", "sentences": [{"raw": "A dog", "sentid": 7}]}]}"#,
             "a.jpg (train): A dog
@@ -158,7 +154,7 @@ BadEntry dataset.json, images[0]: missing field `filename`; found {\"split\": \"
 EmptyCaption dataset.json, images[1].sentences[1]: the caption of `a.jpg` is empty
 BadEntry dataset.json, images[1].sentences[2]: has neither `raw` nor `tokens`
 BadEntry dataset.json, images[1].sentences[3]: invalid type: integer `3`, expected a string; found {\"raw\": 3}
-BadEntry dataset.json, images[2]: split is `dev`; expected train, restval, val or test
+BadEntry dataset.json, images[2]: split is `half`; expected train, val or test
 DuplicateId dataset.json, images[3]: `a.jpg` was listed before, as picture 0; expected each once
 DuplicateId dataset.json, images[4].sentences[0]: sentid 7 stood before; expected each once
 ",

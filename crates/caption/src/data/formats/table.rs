@@ -108,6 +108,42 @@ fn find(line: &str, columns: Option<&Columns>) -> Result<Places, String> {
     Ok(Places { separator, image, caption, split: known(&SPLIT_NAMES), count: names.len() })
 }
 
+impl Places {
+    /// Picture, caption and part of a line, or what is wrong with it.
+    fn take(&self, record: &ByteRecord) -> Result<(String, String, Option<Part>), String> {
+        // Every field is a piece of a text that is UTF-8, cut at ASCII.
+        let field = |at: usize| record.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let separator = char::from(self.separator).to_string();
+        let joined =
+            |from: usize| (from..record.len()).filter_map(field).collect::<Vec<_>>().join(&separator);
+        let lines = record.iter().flatten().filter(|byte| **byte == b'\n').count();
+        if lines > MOST_LINES {
+            return Err(format!(
+                "a quotation mark is not closed on {lines} lines, which are lost; close it, or take it out"
+            ));
+        }
+        let image = field(self.image).map(|name| name.trim().to_string()).filter(|name| !name.is_empty());
+        let (more, last) = (record.len() > self.count, self.caption + 1 == self.count);
+        let caption = if more && last { Some(joined(self.caption)) } else { field(self.caption) };
+        let (Some(image), Some(caption)) = (image, caption) else {
+            let count = self.count;
+            return Err(format!(
+                "expected {count} columns with a picture and a caption; found: {}",
+                joined(0)
+            ));
+        };
+        if more && !last {
+            return Err(format!(
+                "has {} columns; expected {}. A caption with `{separator}` in it must be quoted",
+                record.len(),
+                self.count
+            ));
+        }
+        let part = self.split.and_then(field).map(|name| Part::of_split(&name)).transpose()?;
+        Ok((image, caption, part))
+    }
+}
+
 impl Format for Table {
     fn describe(&self) -> String {
         format!("a table of captions in {}", self.file.display())
@@ -136,68 +172,15 @@ impl Format for Table {
             }
             let line = record.position().map_or(0, csv::Position::line);
             let place = format!("{}, line {line}", self.file.display());
-            // Every field is a piece of a text that is UTF-8, cut at ASCII.
-            let field = |at: usize| record.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            let lines = record.iter().flatten().filter(|byte| **byte == b'\n').count();
-            if lines > MOST_LINES {
-                let problem = format!(
-                    "a quotation mark is not closed on {lines} lines, which are lost; close it, or take it out"
-                );
-                listing.fault(FaultKind::BadEntry, place, problem);
-                continue;
-            }
-            let joined = |from: usize| {
-                let rest: Vec<String> = (from..record.len()).filter_map(field).collect();
-                rest.join(&char::from(places.separator).to_string())
-            };
-            let last = places.caption + 1 == places.count;
-            let caption = if last && record.len() > places.count {
-                Some(joined(places.caption))
-            } else {
-                field(places.caption)
-            };
-            let image =
-                field(places.image).map(|name| name.trim().to_string()).filter(|name| !name.is_empty());
-            let (Some(image), Some(caption)) = (image, caption) else {
-                let problem = format!(
-                    "expected {} columns with a picture and a caption; found: {}",
-                    places.count,
-                    joined(0)
-                );
-                listing.fault(FaultKind::BadEntry, place, problem);
-                continue;
-            };
-            if record.len() > places.count && !last {
-                let problem = format!(
-                    "has {} columns; expected {}. A caption with `{}` in it must be quoted",
-                    record.len(),
-                    places.count,
-                    char::from(places.separator)
-                );
-                listing.fault(FaultKind::BadEntry, place, problem);
-                continue;
-            }
-            let part = match places.split.and_then(field).map(|name| name.trim().to_lowercase()) {
-                None => None,
-                Some(name) => match name.as_str() {
-                    "train" | "restval" => Some(Part::Train),
-                    "val" | "dev" | "valid" | "validation" => Some(Part::Val),
-                    "test" => Some(Part::Test),
-                    _ => {
-                        let problem = format!("split is `{name}`; expected train, val or test");
-                        listing.fault(FaultKind::BadEntry, place, problem);
-                        continue;
+            match places.take(&record) {
+                Ok((image, caption, part)) => {
+                    let row = listing.row_or_new(&image);
+                    if part.is_none_or(|part| listing.belongs(row, part, &place)) {
+                        listing.caption(row, &caption, place);
                     }
-                },
-            };
-            let row = listing.row_or_new(&image);
-            if part.is_some() && listing.pictures[row].part.is_some_and(|other| Some(other) != part) {
-                let problem = format!("`{image}` stands in another part as well; expected it in one");
-                listing.fault(FaultKind::DuplicateId, place, problem);
-                continue;
+                }
+                Err(problem) => listing.fault(FaultKind::BadEntry, place, problem),
             }
-            listing.pictures[row].part = part.or(listing.pictures[row].part);
-            listing.caption(row, &caption, place);
         }
         Ok(listing)
     }

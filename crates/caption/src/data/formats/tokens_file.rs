@@ -93,11 +93,7 @@ impl Format for TokensFile {
                         let problem = format!("`{name}` has no caption in {}", self.file.display());
                         listing.fault(FaultKind::NoCaption, place, problem);
                     }
-                    Some(row) if listing.pictures[row].part.is_some_and(|other| other != *part) => {
-                        let problem = format!("`{name}` stands in another part as well; expected it in one");
-                        listing.fault(FaultKind::DuplicateId, place, problem);
-                    }
-                    Some(row) => listing.pictures[row].part = Some(*part),
+                    Some(row) => _ = listing.belongs(row, *part, &place),
                 }
             }
         }

@@ -29,24 +29,23 @@ pub fn captions(scene: &Scene) -> Vec<Vec<String>> {
 
 /// Every word of the grammar, each once, in alphabetical order.
 pub fn words() -> Vec<String> {
-    let attributes = [
-        phrases(Size::ALL, Size::phrase),
-        phrases(Colour::ALL, Colour::phrase),
-        phrases(Kind::ALL, Kind::phrase),
-        phrases(Place::ALL, Place::phrase),
-        phrases(Relation::ALL, Relation::phrase),
-    ];
-    let words: BTreeSet<&str> = attributes
-        .iter()
-        .flatten()
-        .flat_map(|phrase| phrase.split(' '))
-        .chain(["a", "is", "there"])
-        .collect();
+    let words: BTreeSet<&str> =
+        phrases().iter().flatten().flat_map(|phrase| phrase.split(' ')).chain(["a", "is", "there"]).collect();
     words.into_iter().map(String::from).collect()
 }
 
-fn phrases<T: Copy>(all: &[T], phrase: fn(T) -> &'static str) -> Vec<&'static str> {
-    all.iter().map(|value| phrase(*value)).collect()
+/// For each attribute all that captions say of it.
+pub(super) fn phrases() -> [Vec<&'static str>; 5] {
+    fn all<T: Copy>(values: &[T], phrase: fn(T) -> &'static str) -> Vec<&'static str> {
+        values.iter().map(|value| phrase(*value)).collect()
+    }
+    [
+        all(Size::ALL, Size::phrase),
+        all(Colour::ALL, Colour::phrase),
+        all(Kind::ALL, Kind::phrase),
+        all(Place::ALL, Place::phrase),
+        all(Relation::ALL, Relation::phrase),
+    ]
 }
 
 fn describe_place(look: Look, place: Place) -> [String; 5] {
