@@ -7,7 +7,7 @@ use caption::data::recognise::{Recognised, Wishes, recognise};
 use caption::data::tokens::Tokens;
 use caption::scoring::{Corpus, Scored};
 
-use crate::{pictures, place};
+use crate::{halves, pictures, place};
 
 const KARPATHY: &str = r#"{"images": [
 {"filename": "a.png", "filepath": "b", "split": "train", "cocoid": 9, "sentences": [{"raw": "A dog, here.", "sentid": 0}]},
@@ -94,7 +94,7 @@ pub fn collection_seeds() -> Vec<Vec<u8>> {
 
 /// Scores bytes: hypotheses before the first line that is empty, references after it.
 pub fn scores(bytes: &[u8]) {
-    let (said, known) = place::halves(bytes);
+    let (said, known) = halves(bytes);
     let said = place::file("said.json", said);
     let known = place::file("known.json", known);
     for tokenized in [false, true] {

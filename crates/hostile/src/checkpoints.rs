@@ -6,7 +6,7 @@ use caption::data::Vocabulary;
 use caption::model::{Input, ModelSettings};
 use caption::training::{Draw, Model, Recipe, SavedState, Schedule, Training};
 
-use crate::place::{self, halves};
+use crate::{halves, place};
 
 /// A small captioner that sees pixels and has learned nothing.
 fn training() -> Training {

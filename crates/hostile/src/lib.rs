@@ -112,3 +112,11 @@ pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     target.unwrap_or_else(|| panic!("there is no target `{name}`")).run(bytes);
 }
+
+/// What stands before the first empty line, and after it.
+fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.windows(2).position(|two| two == b"\n\n") {
+        Some(at) => (&bytes[..at], &bytes[at + 2..]),
+        None => (bytes, &[]),
+    }
+}

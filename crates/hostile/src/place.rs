@@ -37,11 +37,3 @@ pub fn fresh(name: &str) -> PathBuf {
     std::fs::create_dir(&folder).expect("there is space for a folder");
     folder
 }
-
-/// What stands before the first empty line, and after it.
-pub fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
-    match bytes.windows(2).position(|two| two == b"\n\n") {
-        Some(at) => (&bytes[..at], &bytes[at + 2..]),
-        None => (bytes, &[]),
-    }
-}

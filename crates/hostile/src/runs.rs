@@ -9,7 +9,8 @@ use lab::report::Comparison;
 use lab::run_dir::{RunDir, read_metrics};
 use lab::tasks;
 
-use crate::place::{fresh, halves};
+use crate::halves;
+use crate::place::fresh;
 
 /// Opens bytes as an event file, takes steps back, and writes on. After a first byte that is odd, checksums are made to
 /// fit: then a record is a byte of length and its data.

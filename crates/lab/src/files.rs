@@ -51,7 +51,7 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Puts `bytes` under `path`, replacing what is there; on failure what is there stays as it was, and whole.
+/// Puts `bytes` under `path`, replacing what is there; on failure there is the old file or the new one, whole.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -62,7 +62,7 @@ impl std::error::Error for FileError {}
 /// ```
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written, or the system does not say that its new name is durable; only then is it the new one.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_atomically_with(path, |file| file.write_all(bytes))
 }
@@ -70,7 +70,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// The same where `write` puts the bytes into the file, so that they need not be in memory together.
 ///
 /// # Errors
-/// If the file cannot be written, or `write` fails.
+/// As for [`write_atomically`], and if `write` fails.
 pub fn write_atomically_with(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
