@@ -204,3 +204,16 @@ impl<'t> Var<'t> {
         if sum.shape() == *narrow { sum } else { sum.reshape(narrow.clone()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{DType, Tape, Tensor};
+
+    #[test]
+    fn an_axis_that_is_named_twice_is_one() {
+        let tape = Tape::new(DType::F64);
+        let x = tape.input(Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 6.0]));
+        assert_eq!(x.sum_along(&[0, 0]).value().to_f64(), [4.0, 8.0]);
+        assert_eq!(x.mean_along(&[0, 0]).value().to_f64(), [2.0, 4.0]);
+    }
+}
