@@ -115,7 +115,7 @@ pub fn prepared(bytes: &[u8]) {
     let faults = stored.faults();
     if let Ok(dataset) = stored.load() {
         assert!(Stored::is_one(&stored.file) && faults.len() < 1 + bytes.len());
-        for split in [Some(&dataset.train), Some(&dataset.val), dataset.test.as_ref()].into_iter().flatten() {
+        for (_, split) in dataset.parts() {
             assert!(
                 split.picture_of.iter().all(|row| *row < split.pictures.len()),
                 "a caption has its picture"
