@@ -107,18 +107,14 @@ fn troubles(events: &[Value], server: &str) -> Vec<Value> {
 
 #[test]
 fn a_picture_is_described_in_a_browser() {
-    let Some(program) = browser::find() else {
-        println!("skipped: there is no Chromium in the search path to open the page with");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
+    let Some(mut browser) = Browser::start(folder.path()) else { return };
     let [first, second, text] = ["first.png", "second.png", "text.png"].map(|name| folder.path().join(name));
     std::fs::write(&first, picture(0).0).unwrap();
     std::fs::write(&second, picture(1).0).unwrap();
     std::fs::write(&text, "no picture").unwrap();
     let running = Running::start(Bounds::default());
     let server = format!("http://{}", running.address);
-    let mut browser = Browser::start(&program, &folder.path().join("browser"));
 
     for (width, height) in SCREENS {
         for scheme in ["light", "dark"] {
@@ -195,11 +191,8 @@ fn press(browser: &mut Browser, key: &str, code: u32) {
 
 #[test]
 fn where_the_model_looked_is_shown_in_a_browser() {
-    let Some(program) = browser::find() else {
-        println!("skipped: there is no Chromium in the search path to open the page with");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
+    let Some(mut browser) = Browser::start(folder.path()) else { return };
     let [square, wide, high] = ["square.png", "wide.png", "high.png"].map(|name| folder.path().join(name));
     let place @ [row, column] = [1, 2];
     std::fs::write(&square, png(32, 32, trained::light(32, place))).unwrap();
@@ -212,7 +205,6 @@ fn where_the_model_looked_is_shown_in_a_browser() {
     // It goes on until it is cut off, after three words.
     let running = Running::with(trained::never_ending(trained::attending_to_light()), Bounds::default());
     let server = format!("http://{}", running.address);
-    let mut browser = Browser::start(&program, &folder.path().join("browser"));
 
     for (width, height) in SCREENS {
         for (scheme, file, [columns, rows]) in [
@@ -326,14 +318,10 @@ fn where_the_model_looked_is_shown_in_a_browser() {
 
 #[test]
 fn a_look_lies_over_what_the_encoder_of_the_features_sees() {
-    let Some(program) = browser::find() else {
-        println!("skipped: there is no Chromium in the search path to open the page with");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
+    let Some(mut browser) = Browser::start(folder.path()) else { return };
     let file = folder.path().join("wide.png");
     std::fs::write(&file, png(96, 32, vec![90; 3 * 96 * 32])).unwrap();
-    let mut browser = Browser::start(&program, &folder.path().join("browser"));
     // Of 96 by 32 pixels the middle square has 32 a side, and half of that 16; what is stretched is seen whole.
     let square = json!([40, 8, 16, 16]);
     for (fit, expected) in [(Fit::Crop(0.5), square), (Fit::Stretch, json!([0, 0, 96, 32]))] {

@@ -1,15 +1,10 @@
 //! A mistake in the user's program panics at the user's line, not at one of this crate.
 
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, Location};
+mod common;
 
+use common::user_line::panics_here;
 use tape::ops::{Axes, Transpose};
 use tape::{DType, Packing, Tape, Tensor, Var, concat, grad, jvp, scan, vjp};
-
-thread_local! {
-    /// Where this thread has panicked last.
-    static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
-}
 
 /// What mistakes are made with.
 struct Given<'t> {
@@ -22,25 +17,16 @@ struct Given<'t> {
     two: Packing,
 }
 
-/// Runs what panics, with the line that it panics at noted instead of printed.
+/// Holds what panics to the line of the call.
 #[track_caller]
 fn check(name: &str, mistake: impl FnOnce(&Given<'_>)) {
-    let here = Location::caller();
     // Its own tape, since a step that panics leaves the loop open.
     let tape = &Tape::new(DType::F64);
     let given = |shape: &[usize]| tape.input(Tensor::zeros(DType::F64, shape));
     let (x, w, one) = (given(&[6, 3]), given(&[4, 4]), given(&[2, 3]));
     let index = tape.input(Tensor::new([1], vec![0]));
     let given = Given { tape, x, w, one, index, two: Packing::uniform(3, 2) };
-    panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(|location| (location.file().to_string(), location.line()));
-        PANICKED_AT.set(location);
-    }));
-    let result = panic::catch_unwind(AssertUnwindSafe(|| mistake(&given)));
-    drop(panic::take_hook());
-    assert!(result.is_err(), "{name} does not panic");
-    let (file, line) = PANICKED_AT.take().expect("a panic has a location");
-    assert_eq!((&*file, line), (here.file(), here.line()), "{name}");
+    panics_here(name, || mistake(&given));
 }
 
 /// A value of a step, after the scan.

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// If there is none, and `UNSPOOL_BROWSER` is `required` or names one.
-pub fn find() -> Option<PathBuf> {
+fn find() -> Option<PathBuf> {
     let wanted = std::env::var("UNSPOOL_BROWSER").unwrap_or_default();
     let names: Vec<&str> = match wanted.as_str() {
         "" | "required" => vec!["chromium", "chromium-browser", "google-chrome", "chrome"],
@@ -43,8 +43,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser that keeps its files in a folder.
-    pub fn start(program: &Path, folder: &Path) -> Browser {
+    /// Starts a browser that keeps its files within a folder; says so where there is none to look at a page with.
+    pub fn start(folder: &Path) -> Option<Browser> {
+        let Some(program) = find() else {
+            println!("skipped: there is no Chromium in the search path to look at the page with");
+            return None;
+        };
         let flags = [
             "--headless",
             "--no-sandbox",
@@ -63,7 +67,7 @@ impl Browser {
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null", "sh"])
             .arg(program)
-            .arg(format!("--user-data-dir={}", folder.display()))
+            .arg(format!("--user-data-dir={}", folder.join("browser").display()))
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,7 +93,7 @@ impl Browser {
         for domain in ["Page", "Network", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
-        browser
+        Some(browser)
     }
 
     /// Calls a method of the protocol and waits for its result.

@@ -19,5 +19,7 @@ mod store;
 mod support;
 mod training;
 mod transformer;
+#[path = "../../../tape/tests/common/user_line.rs"]
+mod user_line;
 mod user_lines;
 mod wrappers;

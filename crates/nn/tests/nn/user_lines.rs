@@ -1,8 +1,5 @@
 //! A mistake in the user's program panics at the user's line. In a cell that is the line of its equation.
 
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, Location};
-
 use nn::{
     Adam, Affine, Conv2d, Dropout, Embedding, LayerNorm, Layout, Memory, MultiHeadAttention, Optimizer,
     Params, PositionalEncoding, Sequence, Sgd, TemporalAffine, Trainer, VanillaRnn, init, max_pool,
@@ -10,27 +7,7 @@ use nn::{
 };
 use tape::{DType, Windows};
 
-thread_local! {
-    /// Where this thread has panicked last.
-    static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
-}
-
-/// Runs what panics, and holds it to the line of the call.
-#[track_caller]
-fn check(name: &str, mistake: impl FnOnce()) {
-    let here = Location::caller();
-    // Other tests panic beside this one, and are told as ever.
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        let location = panic.location().map(|location| (location.file().to_string(), location.line()));
-        PANICKED_AT.set(location);
-        before(panic);
-    }));
-    let result = panic::catch_unwind(AssertUnwindSafe(mistake));
-    assert!(result.is_err(), "{name} does not panic");
-    let (file, line) = PANICKED_AT.take().expect("a panic has a location");
-    assert_eq!((&*file, line), (here.file(), here.line()), "{name}");
-}
+use crate::user_line::panics_here as check;
 
 // Each mistake stands on the line of its check.
 #[test]

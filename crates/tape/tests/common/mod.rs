@@ -4,6 +4,7 @@
 
 pub mod agreement;
 pub mod programs;
+pub mod user_line;
 
 use std::path::Path;
 
