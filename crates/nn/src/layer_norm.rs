@@ -7,7 +7,7 @@
 //!
 //! The variance is the biased one, and ε stands inside the root, as in PyTorch.
 
-use tape::{Dim, Shape, Var};
+use tape::{Dim, Var};
 
 use crate::init;
 use crate::param::Param;
@@ -62,6 +62,5 @@ pub fn normalized(x: Var<'_>, epsilon: f64) -> Var<'_> {
 fn mean_of_rows(x: Var<'_>) -> Var<'_> {
     let shape = x.shape();
     let axis = shape.rank().checked_sub(1).expect("layer normalisation is of rows, not of a single number");
-    let rows: Shape = shape.dims()[..axis].iter().copied().chain([Dim::new(1)]).collect();
-    x.mean_along(&[axis]).reshape(rows)
+    x.mean_along(&[axis]).reshape(shape.with_dim(axis, Dim::new(1)))
 }

@@ -10,7 +10,7 @@
 use std::fmt;
 
 use crate::dtype::DType;
-use crate::error::RunError;
+use crate::error::{RunError, or_panic};
 use crate::grad::try_grad;
 use crate::interpret::interpret;
 use crate::record::Tape;
@@ -138,10 +138,7 @@ pub fn entry_by_entry(number: Var<'_>, inputs: &[(Var<'_>, Tensor)]) -> Result<f
     let tape = number.tape();
     let real: Vec<usize> = (0..inputs.len()).filter(|place| inputs[*place].1.dtype().is_real()).collect();
     let vars: Vec<Var<'_>> = real.iter().map(|place| inputs[*place].0).collect();
-    let gradients = match try_grad(number, &vars) {
-        Ok(gradients) => gradients,
-        Err(error) => panic!("{error}"),
-    };
+    let gradients = or_panic(try_grad(number, &vars));
 
     let mut largest = 0.0;
     for (operand, gradient) in real.into_iter().zip(gradients) {

@@ -52,7 +52,10 @@ impl Block<'_> {
             (_, Op::Part(part)) => part.node(),
             _ => None,
         };
-        inside.map_or(name.clone(), |node| format!("{name}_{}", node.0))
+        match inside {
+            Some(node) => format!("{name}_{}", node.0),
+            None => name,
+        }
     }
 }
 

@@ -115,11 +115,11 @@ const PARTS: usize = 4;
 fn collect(graph: &Graph, operations: &mut BTreeSet<String>, parts: &mut BTreeSet<usize>) {
     for node in &graph.nodes {
         operations.insert(format!("{:?}", node.op.operation()));
-        match &node.op {
-            Op::Part(part) => _ = parts.insert(number(*part)),
-            Op::Scan(scan) => collect(&scan.body, operations, parts),
-            Op::Fused(fused) => collect(&fused.body, operations, parts),
-            _ => {}
+        if let Op::Part(part) = node.op {
+            parts.insert(number(part));
+        }
+        if let Some(body) = node.op.body() {
+            collect(body, operations, parts);
         }
     }
 }
